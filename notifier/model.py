@@ -61,6 +61,7 @@ class RunState(StrEnum):
 class Stage(StrEnum):
     """The step of a session or transaction that a reply answers."""
 
+    ASSEMBLE = "assemble"  # before any session: the message could not be made
     CONNECT = "connect"
     GREETING = "greeting"
     EHLO = "ehlo"
