@@ -1,0 +1,195 @@
+"""The application: every command by name, and the way from arguments to an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from notifier import __version__
+from notifier.cli import (
+    campaigns,
+    control,
+    demo,
+    init,
+    recipients,
+    relays,
+    report,
+    runs,
+    sandbox,
+    send,
+    suppressions,
+)
+from notifier.cli.console import print_error, say
+from notifier.cli.group import add_command, group, translate
+from notifier.cli.session import Session
+from notifier.cli.usage import ClickException, NoArgsIsHelp, explain
+from notifier.errors import NotifierError, UsageError
+from notifier.locale import N_, _
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+#: The exit codes, as scripts may rely on them.
+DONE, FAILURES, BAD_INPUT, UNAVAILABLE, INTERRUPTED = 0, 1, 2, 3, 130
+
+_START = N_("Getting started")
+_MAIL = N_("Preparing and sending")
+_RUNS = N_("Following runs")
+_AROUND = N_("Addresses, relays, rehearsals")
+
+_COMMANDS: tuple[tuple[str, Callable[..., Any], str, str], ...] = (
+    ("init", init.init, init.HELP, _START),
+    ("demo", demo.demo, demo.HELP, _START),
+    ("send", send.send, send.HELP, _MAIL),
+    ("runs", runs.runs, runs.RUNS_HELP, _RUNS),
+    ("status", runs.status, runs.STATUS_HELP, _RUNS),
+    ("report", report.report, report.REPORT_HELP, _RUNS),
+    ("show", report.show, report.SHOW_HELP, _RUNS),
+    ("pause", control.pause, control.PAUSE_HELP, _RUNS),
+    ("resume", control.resume, control.RESUME_HELP, _RUNS),
+    ("retry", control.retry, control.RETRY_HELP, _RUNS),
+    ("cancel", control.cancel, control.CANCEL_HELP, _RUNS),
+    ("sandbox", sandbox.sandbox, sandbox.HELP, _AROUND),
+)
+_GROUPS: tuple[tuple[str, typer.Typer, str], ...] = (
+    ("campaign", campaigns.app, _MAIL),
+    ("recipients", recipients.app, _MAIL),
+    ("suppress", suppressions.app, _AROUND),
+    ("relay", relays.app, _AROUND),
+)
+
+
+def build() -> Any:
+    """The click command that the arguments are given to, in the language in use."""
+    app = group(N_("Mail every person in a spreadsheet their own message, and account for each."))
+    app.callback()(_remember)
+    for name, sub, panel in _GROUPS:
+        app.add_typer(sub, name=name, rich_help_panel=panel)
+    for name, function, help_text, panel in _COMMANDS:
+        add_command(app, name, function, help_text, panel)
+    command = typer.main.get_command(app)
+    translate(command)
+    return command
+
+
+def _remember(
+    ctx: typer.Context,
+    workspace: Path | None = typer.Option(
+        None,
+        "--workspace",
+        metavar="DIR",
+        help=N_("The workspace; else the nearest folder with a notifier.toml, from here upwards."),
+    ),
+    debug: bool = typer.Option(False, "--debug", help=N_("Show where in the program it failed.")),
+    version: bool = typer.Option(  # noqa: ARG001 - its callback answers
+        False,
+        "--version",
+        is_eager=True,
+        callback=lambda value: _tell_version() if value else None,
+        help=N_("Show the version and exit."),
+    ),
+) -> None:
+    ctx.obj = Session(root=workspace, is_debugging=debug)
+
+
+def _tell_version() -> None:
+    say(f"notifier {__version__}")
+    raise typer.Exit
+
+
+def execute(argv: list[str]) -> int:
+    """Run the arguments and tell any error; the exit code. Never raises."""
+    before_dashes = argv[: argv.index("--")] if "--" in argv else argv
+    as_json = "--json" in before_dashes
+    is_debugging = "--debug" in before_dashes
+    try:
+        return _invoke(argv)
+    except NotifierError as exc:
+        return _fail(exc, as_json=as_json, is_debugging=is_debugging)
+    except SystemExit:  # the reader of our pipe went away: click and Rich end like this
+        return _hush()
+    except (KeyboardInterrupt, typer.Abort):
+        say(_("Stopped."), stderr=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _hush()
+    except OSError as exc:
+        return _fail(_unavailable(exc), as_json=as_json, is_debugging=is_debugging)
+    except Exception as exc:  # noqa: BLE001 - the user is told; --debug shows the rest
+        return _fail(_bug(exc), as_json=as_json, is_debugging=is_debugging)
+
+
+def _invoke(argv: Sequence[str]) -> int:
+    command = build()
+    try:
+        code = command.main(args=hoist(argv), prog_name="notifier", standalone_mode=False)
+        sys.stdout.flush()
+    except NoArgsIsHelp as exc:
+        exc.ctx.command.format_help(exc.ctx, None)
+        return BAD_INPUT
+    except ClickException as exc:
+        raise explain(exc) from exc
+    return code if isinstance(code, int) else DONE
+
+
+def hoist(argv: Sequence[str]) -> list[str]:
+    """The arguments with --workspace and --debug in front, where the program's options belong."""
+    front: list[str] = []
+    rest: list[str] = []
+    words = iter(argv)
+    for word in words:
+        if word == "--":
+            return [*front, *rest, word, *words]
+        if word == "--debug" or word.startswith("--workspace="):
+            front.append(word)
+        elif word == "--workspace":
+            value = next(words, None)
+            if value is None:
+                raise UsageError(_("The option {option} needs a value.").format(option=word))
+            front += [word, value]
+        else:
+            rest.append(word)
+    return [*front, *rest]
+
+
+def _fail(error: NotifierError, *, as_json: bool, is_debugging: bool) -> int:
+    if is_debugging:
+        import traceback
+
+        traceback.print_exception(error)
+    with contextlib.suppress(BrokenPipeError):
+        print_error(error, as_json=as_json)
+    return error.exit_code
+
+
+def _hush() -> int:
+    """Let nothing more be written to a pipe that nobody reads."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return DONE
+
+
+def _unavailable(exc: OSError) -> NotifierError:
+    error = NotifierError(
+        _("A file can't be read or written: {reason}").format(reason=exc.strerror or str(exc)),
+        where=str(exc.filename or ""),
+        next_step=_("Check that it exists, that you may use it, and that the disk isn't full."),
+    )
+    error.__cause__ = exc
+    return error
+
+
+def _bug(exc: Exception) -> NotifierError:
+    error = NotifierError(
+        _("Something went wrong inside notifier ({kind}: {detail}).").format(
+            kind=type(exc).__name__, detail=exc
+        ),
+        next_step=_("Run the same command with --debug and send us what it prints."),
+    )
+    error.__cause__ = exc
+    return error

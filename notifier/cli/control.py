@@ -1,0 +1,143 @@
+"""`notifier pause`, `resume`, `cancel` and `retry`: what a person decides about a run."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from notifier.cli import options
+from notifier.cli.console import print_json, say
+from notifier.cli.runs import tell_summary
+from notifier.cli.session import Session, session_of
+from notifier.errors import UsageError
+from notifier.locale import N_, _, ngettext
+from notifier.model import FINAL_STATES, State
+
+PAUSE_HELP = N_(
+    "Pause a run: whoever is sending it finishes what is on the wire and stops.\n\n"
+    "`notifier resume` goes on with it."
+)
+RESUME_HELP = N_(
+    "Go on with a run that was paused or interrupted, and send what is left.\n\n"
+    "Nothing that was accepted is sent again."
+)
+CANCEL_HELP = N_("Cancel a run: what was not sent yet is never sent.")
+RETRY_HELP = N_(
+    "Put deliveries that failed back into the queue; `notifier resume` sends them.\n\n"
+    "Without --state or --address: those that were refused or given up. Deliveries in doubt are "
+    "only sent again with --state unknown, because they may have arrived."
+)
+
+#: What `retry` takes when nobody says more: failures that certainly did not arrive.
+_RETRIED = (State.REFUSED, State.EXPIRED)
+#: What may be sent again at all: an accepted message is not, whoever asks.
+_RETRIABLE = (*sorted(FINAL_STATES - {State.ACCEPTED}), State.UNKNOWN, State.DEFERRED)
+
+
+def pause(ctx: typer.Context, run: str = options.RUN, as_json: bool = options.JSON) -> None:
+    """Pause the run."""
+    session = session_of(ctx)
+    run_id = session.find_run_id(run)
+    with session.ledger() as ledger:
+        ledger.pause(run_id)
+    _tell(session, run_id, as_json=as_json, step=f"notifier resume {run_id}")
+
+
+def resume(
+    ctx: typer.Context,
+    run: str = options.RUN,
+    watch: bool = options.WATCH,
+    as_json: bool = options.JSON,
+) -> int:
+    """Go on with the run, here and now."""
+    from notifier.cli.deliver import deliver_run
+
+    session = session_of(ctx)
+    run_id = session.find_run_id(run)
+    with session.ledger() as ledger:
+        ledger.resume(run_id)
+    return deliver_run(session, run_id, waits=watch, as_json=as_json)
+
+
+def cancel(
+    ctx: typer.Context,
+    run: str = options.RUN,
+    yes: bool = options.YES,
+    as_json: bool = options.JSON,
+) -> None:
+    """Cancel the run, after asking on a terminal."""
+    session = session_of(ctx)
+    run_id = session.find_run_id(run)
+    if not yes and not as_json and sys.stdin.isatty():
+        confirm(_("Cancel run {run}? What was not sent yet is never sent.").format(run=run_id))
+    with session.ledger() as ledger:
+        ledger.cancel(run_id)
+    _tell(session, run_id, as_json=as_json, step=f"notifier report {run_id}")
+
+
+def retry(
+    ctx: typer.Context,
+    run: str = options.RUN,
+    state: list[str] = typer.Option(
+        [],
+        "--state",
+        metavar="STATE",
+        help=N_("Those in this state: refused, expired, unknown, ... May be given several times."),
+    ),
+    address: list[str] = typer.Option(
+        [], "--address", metavar="ADDRESS", help=N_("Those to this address. May be repeated.")
+    ),
+    as_json: bool = options.JSON,
+) -> None:
+    """Put deliveries back into the queue."""
+    session = session_of(ctx)
+    states = _states(state) if state else _RETRIABLE_BY_ADDRESS if address else _RETRIED
+    run_id = session.find_run_id(run)
+    with session.ledger() as ledger:
+        count = ledger.retry(run_id, states, address)
+    if as_json:
+        print_json({"run": run_id, "retried": count})
+        return
+    say(
+        ngettext(
+            "{count} delivery is in the queue again.",
+            "{count} deliveries are in the queue again.",
+            count,
+        ).format(count=count)
+    )
+    step = f"notifier resume {run_id}" if count else f"notifier report {run_id}"
+    say(_("  next: {step}").format(step=step))
+
+
+_RETRIABLE_BY_ADDRESS = tuple(state for state in _RETRIABLE if state is not State.UNKNOWN)
+
+
+def _states(words: list[str]) -> tuple[State, ...]:
+    known = {state.value: state for state in _RETRIABLE}
+    wrong = [word for word in words if word not in known]
+    if wrong:
+        raise UsageError(
+            _("Deliveries in state {state} can't be retried.").format(state=wrong[0]),
+            where="--state",
+            next_step=_("It takes one of: {choices}.").format(choices=", ".join(known)),
+        )
+    return tuple(known[word] for word in words)
+
+
+def confirm(question: str) -> None:
+    """Ask on the terminal; Abort unless the answer is yes, in either language."""
+    yes = {"y", "yes", "c", "co", "có"}
+    answer = typer.prompt(question + _(" [y/N]"), default="", show_default=False, err=True)
+    if str(answer).strip().lower() not in yes:
+        raise typer.Abort
+
+
+def _tell(session: Session, run_id: int, *, as_json: bool, step: str) -> None:
+    with session.reader() as reader:
+        summary = reader.summary(run_id)
+    if as_json:
+        print_json(summary.as_dict())
+        return
+    tell_summary(summary, session.zone)
+    say(_("  next: {step}").format(step=step))

@@ -1,0 +1,132 @@
+"""Delivering a run from the command line: progress, Ctrl-C, and the account at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from notifier.cli.console import heading, print_json, say, table
+from notifier.cli.progress import display
+from notifier.cli.runs import has_failures, next_steps, tell_summary
+from notifier.cli.words import clock_time
+from notifier.locale import _, ngettext
+from notifier.model import RunState, State
+from notifier.report.words import state_word
+
+if TYPE_CHECKING:
+    from notifier.cli.session import Session
+    from notifier.delivery.engine import Job
+    from notifier.ledger.ledger import Ledger
+    from notifier.ledger.reports import CauseGroup, Reader, RunSummary
+
+#: Causes listed below the figures; the report has them all.
+_SHOWN = 8
+
+
+def deliver_run(session: Session, run_id: int, *, waits: bool, as_json: bool) -> int:
+    """Send what is due of a run and tell how it went; 1 where something is left or failed.
+
+    Raises RelayError where the relay can't be used: the run is paused then.
+    """
+    was_interrupted = deliver_due(session, run_id, waits=waits, is_quiet=as_json)
+    with session.reader() as reader:
+        summary = reader.summary(run_id)
+        if as_json:
+            print_json(summary.as_dict())
+        else:
+            tell_outcome(session, reader, summary, was_interrupted=was_interrupted)
+    is_left = summary.state not in (RunState.FINISHED, RunState.CANCELLED)
+    return 1 if is_left or has_failures(summary) else 0
+
+
+def deliver_due(
+    session: Session, run_id: int, *, waits: bool, is_quiet: bool, at_most: float | None = None
+) -> bool:
+    """Send what is due of a run, for `at_most` so many seconds; whether somebody interrupted it."""
+    from notifier.cli.interrupt import run_async
+
+    with session.ledger() as ledger:
+        job = make_job(session, ledger, run_id, waits=waits)
+        return run_async(_deliver(job, ledger, is_quiet=is_quiet, at_most=at_most))
+
+
+def make_job(session: Session, ledger: Ledger, run_id: int, *, waits: bool) -> Job:
+    """What the engine needs to go on with a run."""
+    from notifier.delivery.engine import Job
+
+    run = ledger.get_run(run_id)
+    campaign = session.campaign(run.campaign)
+    return Job(
+        run=run,
+        compiled=session.compiled(campaign),
+        relay=session.workspace.relay(run.relay),
+        retry=session.workspace.settings.retry,
+        rate=campaign.rate,
+        resends_doubt=campaign.on_doubt == "resend",
+        waits=waits,
+    )
+
+
+async def _deliver(job: Job, ledger: Ledger, *, is_quiet: bool, at_most: float | None) -> bool:
+    """Deliver with progress; whether somebody interrupted it."""
+    import asyncio
+
+    from notifier.cli.interrupt import stop_on_interrupt
+    from notifier.delivery.engine import deliver
+
+    stop = asyncio.Event()
+    timer = None
+    if at_most is not None:
+        timer = asyncio.get_running_loop().call_later(at_most, stop.set)
+    with display(quiet=is_quiet) as shown, stop_on_interrupt(stop) as interrupted:
+        await deliver(job, ledger, stop=stop, on_progress=shown.show)
+    if timer is not None:
+        timer.cancel()
+    return interrupted.is_set()
+
+
+def tell_outcome(
+    session: Session, reader: Reader, summary: RunSummary, *, was_interrupted: bool
+) -> None:
+    """Print the account: figures, failures by cause, what to type next."""
+    tell_summary(summary, session.zone)
+    tell_causes(list(reader.causes(summary.id)))
+    if was_interrupted:
+        say(_("Interrupted: what was on the wire was finished, the rest waits in the ledger."))
+    _tell_deferred(session, summary)
+    steps = next_steps(summary)
+    report = f"notifier report {summary.id}"
+    for step in steps if report in steps else [*steps, report]:
+        say(_("  next: {step}").format(step=step))
+
+
+def tell_causes(groups: list[CauseGroup]) -> None:
+    """Print failures grouped by cause, each with what to do about it."""
+    from notifier.report.advice import advise
+
+    failures = [it for it in groups if it.state is not State.ACCEPTED]
+    if not failures:
+        return
+    heading(_("What went wrong"))
+    rows = []
+    for it in failures[:_SHOWN]:
+        advice = advise(it.cause)
+        rows.append((it.count, state_word(it.state), advice.label, it.sample_reply, advice.action))
+    table((_("count"), _("state"), _("cause"), _("reply"), _("what to do")), rows, right=(0,))
+
+
+def _tell_deferred(session: Session, summary: RunSummary) -> None:
+    count = summary.counts.get(State.DEFERRED, 0)
+    if not count or summary.state is not RunState.ACTIVE:
+        return
+    with session.ledger() as ledger:
+        due_at = ledger.next_due_at(summary.id)
+    from datetime import UTC, datetime
+
+    moment = datetime.fromtimestamp(due_at, UTC) if due_at is not None else None
+    say(
+        ngettext(
+            "{count} message was put off by the relay; its next try is due at {time}.",
+            "{count} messages were put off by the relay; the next try is due at {time}.",
+            count,
+        ).format(count=count, time=clock_time(moment, session.zone))
+    )

@@ -1,0 +1,166 @@
+"""A campaign examined before anything is sent: its sheet read, every message rendered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from notifier.cli.console import heading, say, table
+from notifier.locale import _, ngettext
+from notifier.model import Recipient, Rejection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from notifier.campaign import Campaign
+    from notifier.cli.session import Session
+    from notifier.recipients.roster import Roster
+    from notifier.render.preflight import Problem
+    from notifier.render.templates import CompiledCampaign
+
+#: Recipients named for each problem, and problems kept for `--json`.
+_NAMED, _KEPT = 3, 1_000
+
+
+@dataclass(slots=True)
+class ProblemGroup:
+    """The same problem for several recipients."""
+
+    first: Problem
+    count: int = 0
+    #: `key (line n)` of the first few.
+    recipients: list[str] = field(default_factory=list)
+
+    def add(self, problem: Problem) -> None:
+        """Count one more."""
+        self.count += 1
+        if problem.recipient_key and len(self.recipients) < _NAMED:
+            self.recipients.append(
+                _("{key} (line {line})").format(key=problem.recipient_key, line=problem.line)
+            )
+
+
+@dataclass(slots=True)
+class Examination:
+    """What an examination found."""
+
+    campaign: Campaign
+    compiled: CompiledCampaign
+    roster: Roster
+    first: Recipient | None = None
+    addresses: set[str] = field(default_factory=set)
+    errors: int = 0
+    warnings: int = 0
+    groups: dict[tuple[object, ...], ProblemGroup] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+
+    def _recipients(self) -> Iterator[Recipient]:
+        for item in self.roster:
+            if isinstance(item, Rejection):
+                self.rejections.append(item)
+                continue
+            self.first = self.first or item
+            self.addresses.add(item.address)
+            yield item
+
+    def _note(self, problem: Problem) -> None:
+        if problem.severity == "error":
+            self.errors += 1
+        else:
+            self.warnings += 1
+        where = (problem.severity, problem.kind, problem.file, problem.template_line)
+        if where not in self.groups:
+            self.groups[where] = ProblemGroup(problem)
+        self.groups[where].add(problem)
+        if len(self.problems) < _KEPT:
+            self.problems.append(problem)
+
+    def unexpected(self) -> str:
+        """A sentence where the number of recipients is not what the campaign expects."""
+        expect = self.campaign.expect
+        count = self.roster.tally.recipients
+        if expect is None or expect.recipients is None:
+            return ""
+        low, high = expect.recipients
+        if low <= count <= high:
+            return ""
+        return _(
+            "The campaign expects {low} to {high} recipients, and the sheet has {count}."
+        ).format(low=low, high=high, count=count)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every message can be sent and the count is as expected."""
+        return not self.errors and not self.unexpected() and self.first is not None
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `campaign check --json` prints."""
+        tally = self.roster.tally
+        return {
+            "campaign": self.campaign.name,
+            "rows": tally.rows,
+            "recipients": tally.recipients,
+            "folded": tally.folded,
+            "extra_addresses": tally.extra_addresses,
+            "rejections": tally.rejections,
+            "errors": self.errors,
+            "warnings": self.warnings,
+            "unexpected": self.unexpected(),
+            "problems": [problem_dict(problem) for problem in self.problems],
+        }
+
+
+def problem_dict(problem: Problem) -> dict[str, Any]:
+    """One problem, for programs."""
+    return {
+        "severity": problem.severity,
+        "kind": problem.kind,
+        "message": problem.message,
+        "recipient": problem.recipient_key,
+        "line": problem.line,
+        "file": problem.file,
+        "template_line": problem.template_line,
+        "next": problem.next_step,
+    }
+
+
+def examine(session: Session, campaign: Campaign) -> Examination:
+    """Read the sheet and render every message; nothing is sent or written."""
+    from notifier.render.preflight import inspect
+
+    found = Examination(campaign, session.compiled(campaign), session.roster(campaign))
+    for problem in inspect(found.compiled, found._recipients()):  # noqa: SLF001 - one file, one noun
+        found._note(problem)  # noqa: SLF001 - as above
+    return found
+
+
+def tell_problems(found: Examination) -> None:
+    """Print the problems, grouped, with recipients and the template's line."""
+    if found.unexpected():
+        say(found.unexpected(), style="red")
+    if not found.groups:
+        return
+    heading(_("Problems"))
+    rows = []
+    for group in found.groups.values():
+        it = group.first
+        named = ", ".join(group.recipients)
+        more = group.count - len(group.recipients)
+        if group.recipients and more:
+            named += " " + ngettext("and {count} more", "and {count} more", more).format(count=more)
+        rows.append((_severity(it.severity), group.count, _place(it), it.message, named))
+    table((_("kind"), _("count"), _("where"), _("what"), _("recipients")), rows, right=(1,))
+    for step in dict.fromkeys(group.first.next_step for group in found.groups.values()):
+        if step:
+            say(_("  next: {step}").format(step=step))
+
+
+def _severity(severity: str) -> str:
+    return _("error") if severity == "error" else _("warning")
+
+
+def _place(problem: Problem) -> str:
+    if problem.file and problem.template_line:
+        return _("{file}, line {line}").format(file=problem.file, line=problem.template_line)
+    return problem.file or ""

@@ -1,0 +1,159 @@
+"""`notifier runs` and `notifier status`: what was sent, and how far it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from notifier.cli import options
+from notifier.cli.console import facts, print_json, say, table
+from notifier.cli.estimate import spell_seconds
+from notifier.cli.session import session_of
+from notifier.cli.words import clock_time, counts_line
+from notifier.locale import N_, _
+from notifier.model import FINAL_STATES, RunState, State
+from notifier.report.words import run_state_word
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from notifier.ledger.reports import RunSummary
+
+RUNS_HELP = N_("List the runs of this workspace, the latest first.")
+STATUS_HELP = N_("Show how far a run is, and what it waits for.")
+
+
+def runs(
+    ctx: typer.Context,
+    limit: int = typer.Option(
+        20, "--limit", "-n", metavar="N", min=1, help=N_("Show at most so many.")
+    ),
+    as_json: bool = options.JSON,
+) -> None:
+    """List the latest runs."""
+    session = session_of(ctx)
+    found: list[RunSummary] = []
+    if session.has_ledger():
+        with session.reader() as reader:
+            found = list(reader.runs(limit))
+    if as_json:
+        print_json([summary.as_dict() for summary in found])
+    elif not found:
+        say(_("Nothing has been sent from this workspace yet."))
+        say(_("  next: {step}").format(step="notifier campaign list"))
+    else:
+        _tell_runs(found, session.zone)
+
+
+def _tell_runs(found: list[RunSummary], zone: ZoneInfo) -> None:
+    table(
+        (
+            _("run"),
+            _("campaign"),
+            _("occurrence"),
+            _("state"),
+            _("rows"),
+            _("accepted"),
+            _("started"),
+            _("outcome"),
+        ),
+        [
+            (
+                it.id,
+                it.campaign,
+                it.occurrence,
+                run_state_word(it.state),
+                it.rows,
+                it.counts.get(State.ACCEPTED, 0),
+                clock_time(it.started_at, zone),
+                counts_line({k: v for k, v in it.counts.items() if k is not State.ACCEPTED}),
+            )
+            for it in found
+        ],
+        right=(0, 4, 5),
+    )
+
+
+def status(ctx: typer.Context, run: str = options.RUN, as_json: bool = options.JSON) -> int:
+    """Show one run; 1 where some of it failed."""
+    session = session_of(ctx)
+    run_id = session.find_run_id(run)
+    with session.reader() as reader:
+        summary = reader.summary(run_id)
+    if as_json:
+        print_json(summary.as_dict())
+    else:
+        tell_summary(summary, session.zone)
+        for step in next_steps(summary):
+            say(_("  next: {step}").format(step=step))
+    return 1 if has_failures(summary) else 0
+
+
+def tell_summary(summary: RunSummary, zone: ZoneInfo) -> None:
+    """Print a run's figures; the sum at the end accounts for every row."""
+    say(
+        _("Run {run}: {title}").format(run=summary.id, title=summary.title or summary.campaign),
+        style="bold",
+    )
+    speed = summary.messages_per_second
+    facts(
+        [
+            (_("campaign"), f"{summary.campaign} @ {summary.occurrence}"),
+            (_("state"), _state(summary)),
+            (_("relay"), summary.relay),
+            (_("started"), clock_time(summary.started_at, zone)),
+            (_("finished"), clock_time(summary.finished_at, zone)),
+            (_("took"), spell_seconds(summary.seconds) if summary.seconds else None),
+            (_("messages/s"), f"{speed:.1f}" if speed else None),
+            (_("deliveries"), _told(summary.deliveries, counts_line(summary.counts))),
+            (_("rejected rows"), summary.rejections or None),
+            (_("rows"), _account(summary)),
+        ]
+    )
+
+
+def _state(summary: RunSummary) -> str:
+    return _told(run_state_word(summary.state), summary.reason or "")
+
+
+def _told(head: object, detail: str) -> str:
+    return f"{head} ({detail})" if detail else str(head)
+
+
+def _account(summary: RunSummary) -> str:
+    """`42 + 1 = 40 + 3 + 0`: rows and further addresses against what became of them."""
+    parts = [_("{count} deliveries").format(count=summary.deliveries)]
+    parts.append(_("{count} rejected").format(count=summary.rejections))
+    if summary.folded:
+        parts.append(_("{count} folded").format(count=summary.folded))
+    right = " + ".join(parts)
+    extra = summary.extra_addresses
+    if extra:
+        more = _("{count} further addresses").format(count=extra)
+        return f"{summary.rows} + {more} = {right}"
+    return f"{summary.rows} = {right}"
+
+
+def next_steps(summary: RunSummary) -> list[str]:
+    """The commands that make sense for a run in this state."""
+    run, counts = summary.id, summary.counts
+    if summary.state in (RunState.FINISHED, RunState.CANCELLED):
+        return [f"notifier report {run}"]
+    if summary.state is RunState.HELD:
+        return [f"notifier report {run}", f"notifier retry {run} --state unknown"]
+    if summary.state is RunState.ENROLLING:
+        return [f"notifier send {summary.campaign} --live"]
+    if summary.state is RunState.PAUSED or any(counts.get(it) for it in _OPEN):
+        return [f"notifier resume {run}"]
+    return [f"notifier report {run}"]
+
+
+_OPEN = frozenset(State) - FINAL_STATES - {State.UNKNOWN}
+#: What somebody should look at: not sent, or nobody knows.
+_FAILED = (State.REFUSED, State.EXPIRED, State.UNKNOWN, State.BOUNCED)
+
+
+def has_failures(summary: RunSummary) -> bool:
+    """Whether there is something to look at: not sent, nobody knows, or rejected."""
+    return bool(summary.rejections) or any(summary.counts.get(state) for state in _FAILED)

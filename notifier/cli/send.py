@@ -1,0 +1,338 @@
+"""`notifier send`: a dry run, and with --live the real one."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from notifier.cli import options
+from notifier.cli.console import facts, heading, print_json, say, table
+from notifier.cli.control import confirm
+from notifier.cli.estimate import shortest_seconds, spell_rates, spell_seconds
+from notifier.cli.examination import Examination, examine, tell_problems
+from notifier.cli.runs import next_steps, tell_summary
+from notifier.cli.session import Session, session_of
+from notifier.cli.words import counts_line
+from notifier.errors import GuardError, UsageError
+from notifier.locale import N_, _, ngettext
+from notifier.model import FINAL_STATES, RunState, State
+
+if TYPE_CHECKING:
+    from notifier.campaign import Campaign
+    from notifier.ledger.reports import RunSummary
+    from notifier.settings import RelaySettings
+
+HELP = N_(
+    "Send a campaign: without --live a dry run that sends nothing and tells what would be sent.\n\n"
+    "A run that was interrupted goes on where it was; nothing that was accepted is sent again. "
+    "Ctrl-C finishes what is on the wire and stops; a second Ctrl-C stops at once."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What sending would do, or go on with."""
+
+    found: Examination
+    relay: RelaySettings
+    occurrence: str
+    #: The run of this occurrence, where there is one already.
+    run: RunSummary | None
+    suppressed: int
+    #: `--workspace DIR`, `--occurrence NAME`, ...: what the next command must repeat.
+    repeated: tuple[str, ...] = ()
+
+    @property
+    def campaign(self) -> Campaign:
+        """The campaign to send."""
+        return self.found.campaign
+
+    @property
+    def left(self) -> int:
+        """Messages that are still to be sent."""
+        if self.run is not None and self.run.state is not RunState.ENROLLING:
+            done = FINAL_STATES | {State.UNKNOWN}
+            return sum(n for state, n in self.run.counts.items() if state not in done)
+        return self.found.roster.tally.recipients - self.suppressed
+
+    @property
+    def seconds(self) -> float:
+        """How long the limits make it take at least."""
+        return shortest_seconds(self.left, (*self.relay.rate, *self.campaign.rate))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing to go on with."""
+        return self.run is not None and self.run.state in (
+            RunState.FINISHED,
+            RunState.CANCELLED,
+            RunState.HELD,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """What a dry run's `--json` prints: the keys of a run, and what is only known before."""
+        tally = self.found.roster.tally
+        run = self.run
+        return {
+            "run": run.id if run else None,
+            "campaign": self.campaign.name,
+            "occurrence": self.occurrence,
+            "state": "dry_run",
+            "rows": tally.rows,
+            "deliveries": tally.recipients,
+            "rejections": tally.rejections,
+            "folded": tally.folded,
+            "extra_addresses": tally.extra_addresses,
+            "counts": {str(state): n for state, n in run.counts.items()} if run else {},
+            "started_at": None,
+            "finished_at": None,
+            "seconds": None,
+            "messages_per_second": None,
+            "left": self.left,
+            "suppressed": self.suppressed,
+            "relay": self.relay.name,
+            "estimated_seconds": self.seconds,
+            "errors": self.found.errors,
+            "warnings": self.found.warnings,
+            "unexpected": self.found.unexpected(),
+        }
+
+
+def send(
+    ctx: typer.Context,
+    *,
+    campaign: str = options.CAMPAIGN,
+    live: bool = typer.Option(False, "--live", help=N_("Really send.")),
+    watch: bool = options.WATCH,
+    yes: bool = options.YES,
+    occurrence: str | None = typer.Option(
+        None,
+        "--occurrence",
+        metavar="NAME",
+        help=N_("Which sending of the campaign this is; today's date if not given."),
+    ),
+    relay: str | None = options.RELAY,
+    as_json: bool = options.JSON,
+) -> int:
+    """Plan a run; with --live enrol and deliver it."""
+    session = session_of(ctx)
+    plan = make_plan(session, session.campaign(campaign), occurrence, relay)
+    if not live:
+        return _tell_dry_run(plan, as_json=as_json)
+    guard(plan)
+    if plan.is_over and plan.run is not None:
+        return _tell_over(session, plan.run, as_json=as_json)
+    if not yes and not as_json and sys.stdin.isatty():
+        confirm(_question(plan))
+    return go_live(session, plan, waits=watch, as_json=as_json)
+
+
+def make_plan(
+    session: Session, campaign: Campaign, occurrence: str | None, relay: str | None
+) -> Plan:
+    """Examine everything that sending needs; nothing is written."""
+    name, run = _choose_occurrence(session, campaign, occurrence)
+    chosen = session.relay(campaign, relay or (run.relay if run else None))
+    found = examine(session, campaign)
+    repeated = ["--relay", relay] if relay else []
+    repeated += ["--occurrence", occurrence] if occurrence else []
+    repeated += ["--workspace", str(session.root)] if session.root else []
+    suppressed = _count_suppressed(session, found)
+    return Plan(found, chosen, name, run, suppressed, tuple(repeated))
+
+
+def _choose_occurrence(
+    session: Session, campaign: Campaign, asked: str | None
+) -> tuple[str, RunSummary | None]:
+    """The run to go on with: the one asked for, else an unfinished one, else today's."""
+    if asked:
+        return asked, _find(session, f"{campaign.name}@{asked}")
+    latest = _find(session, campaign.name)
+    if latest and latest.state not in (RunState.FINISHED, RunState.CANCELLED):
+        return latest.occurrence, latest
+    today = datetime.now(UTC).astimezone(session.zone).strftime("%Y-%m-%d")
+    return today, _find(session, f"{campaign.name}@{today}")
+
+
+def _find(session: Session, reference: str) -> RunSummary | None:
+    if not session.has_ledger():
+        return None
+    with session.ledger() as ledger:
+        try:
+            run_id = ledger.find_run(reference).id
+        except UsageError:
+            return None
+    with session.reader() as reader:
+        return reader.summary(run_id)
+
+
+def _count_suppressed(session: Session, found: Examination) -> int:
+    if not session.has_ledger():
+        return 0
+    with session.ledger() as ledger:
+        return sum(ledger.is_suppressed(address) for address in found.addresses)
+
+
+def guard(plan: Plan) -> None:
+    """GuardError where the campaign must not be sent as it is."""
+    found, name = plan.found, plan.campaign.name
+    if found.unexpected():
+        raise GuardError(
+            found.unexpected(),
+            where=str(plan.campaign.path),
+            next_step=_(
+                "Look at the sheet (notifier recipients check {campaign}), or mend expect."
+            ).format(campaign=name),
+        )
+    if found.errors:
+        first = next(iter(found.groups.values())).first
+        raise GuardError(
+            ngettext(
+                "{count} message can't be made, so nothing was sent: {first}",
+                "{count} messages can't be made, so nothing was sent: {first}",
+                found.errors,
+            ).format(count=found.errors, first=first.message),
+            where=first.file or str(plan.campaign.path),
+            next_step=f"notifier campaign check {name}",
+        )
+    if found.first is None:
+        raise GuardError(
+            _("There is nobody to send to: the sheet has no recipients."),
+            where=str(plan.campaign.recipients.file),
+            next_step=f"notifier recipients check {name}",
+        )
+
+
+def _question(plan: Plan) -> str:
+    return ngettext(
+        "Send {count} message through {relay} now?",
+        "Send {count} messages through {relay} now?",
+        plan.left,
+    ).format(count=plan.left, relay=plan.relay.name)
+
+
+def go_live(session: Session, plan: Plan, *, waits: bool, as_json: bool) -> int:
+    """Enrol the run, or go on with it, and deliver what is due."""
+    from notifier.cli.deliver import deliver_run
+
+    run = enrol_run(session, plan)
+    return deliver_run(session, run, waits=waits, as_json=as_json)
+
+
+def enrol_run(session: Session, plan: Plan) -> int:
+    """Write the run's deliveries and rejections, idempotently; its number."""
+    from notifier.delivery.enrol import enrol
+
+    with session.ledger() as ledger:
+        if plan.run is not None and plan.run.state is not RunState.ENROLLING:
+            if plan.run.state is RunState.PAUSED:
+                ledger.resume(plan.run.id)
+            return plan.run.id
+        run = enrol(
+            ledger,
+            plan.campaign,
+            session.roster(plan.campaign),
+            occurrence=plan.occurrence,
+            relay=plan.relay.name,
+            template_digest=plan.found.compiled.digest,
+        )
+        return run.id
+
+
+def _tell_over(session: Session, run: RunSummary, *, as_json: bool) -> int:
+    if as_json:
+        print_json(run.as_dict())
+        return 0
+    tell_summary(run, session.zone)
+    say(_("This run is over: nothing was sent."))
+    for step in next_steps(run):
+        say(_("  next: {step}").format(step=step))
+    again = f"notifier send {run.campaign} --occurrence {run.occurrence}-2"
+    say(_("  to send the campaign once more, as a new run: {step}").format(step=again))
+    return 0
+
+
+def _tell_dry_run(plan: Plan, *, as_json: bool) -> int:
+    if as_json:
+        print_json(plan.as_dict())
+        return 0 if plan.found.is_ready else 1
+    say(
+        _("{title} ({campaign}): a dry run, nothing is sent").format(
+            title=plan.campaign.title, campaign=plan.campaign.name
+        ),
+        style="bold",
+    )
+    _tell_figures(plan)
+    _tell_first(plan)
+    _tell_notes(plan)
+    tell_problems(plan.found)
+    _tell_next(plan)
+    return 0 if plan.found.is_ready else 1
+
+
+def _tell_figures(plan: Plan) -> None:
+    tally = plan.found.roster.tally
+    rates = (*plan.relay.rate, *plan.campaign.rate)
+    target = f"{plan.relay.name} ({plan.relay.host}:{plan.relay.port})"
+    facts(
+        [
+            (_("rows"), tally.rows),
+            (_("recipients"), tally.recipients),
+            (_("rejected"), tally.rejections),
+            (_("folded into another row"), tally.folded or None),
+            (_("suppressed"), plan.suppressed or None),
+            (_("occurrence"), plan.occurrence),
+            (_("so far"), counts_line(plan.run.counts) if plan.run else None),
+            (_("will be mailed"), plan.left),
+            (_("through"), target),
+            (_("limits"), spell_rates(rates) or _("none")),
+            (_("takes at least"), spell_seconds(plan.seconds) if plan.seconds else None),
+        ]
+    )
+
+
+def _tell_first(plan: Plan) -> None:
+    first = plan.found.first
+    if first is None or plan.found.errors:
+        return
+    rendered = plan.found.compiled.render(first)
+    heading(_("The first message"))
+    facts([(_("To"), first.address), (_("Subject"), rendered.subject)])
+
+
+def _tell_notes(plan: Plan) -> None:
+    notes = plan.found.roster.notes
+    if notes:
+        heading(_("Worth a look"))
+        table(
+            (_("line"), _("column"), _("value"), _("what")),
+            [(it.line or "", it.column, it.value, it.message) for it in notes[:10]],
+            right=(0,),
+        )
+    if plan.found.rejections:
+        heading(_("Rejected"))
+        table(
+            (_("line"), _("column"), _("value"), _("reason")),
+            [(it.line, it.column, it.value, it.reason) for it in plan.found.rejections[:10]],
+            right=(0,),
+        )
+
+
+def _tell_next(plan: Plan) -> None:
+    name = plan.campaign.name
+    if not plan.found.is_ready:
+        say(_("  next: {step}").format(step=f"notifier campaign check {name}"))
+        return
+    if plan.is_over and plan.run is not None:
+        say(_("This run is over; there is nothing left to send."))
+        again = f"notifier send {name} --occurrence {plan.occurrence}-2"
+        say(_("  to send the campaign once more, as a new run: {step}").format(step=again))
+        return
+    say("")
+    command = shlex.join(["notifier", "send", name, *plan.repeated, "--live"])
+    say(_("Send it with: {command}").format(command=command))

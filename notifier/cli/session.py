@@ -1,0 +1,141 @@
+"""What the commands work on: the workspace, a campaign with its sheet and template, the ledger.
+
+Each is opened when it is asked for, because each loads a room.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from notifier.errors import UsageError
+from notifier.locale import _
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from zoneinfo import ZoneInfo
+
+    import typer
+
+    from notifier.campaign import Campaign
+    from notifier.ledger.ledger import Ledger
+    from notifier.ledger.reports import Reader
+    from notifier.recipients.roster import Roster
+    from notifier.render.templates import CompiledCampaign
+    from notifier.settings import RelaySettings, Workspace
+
+
+@dataclass(slots=True)
+class Session:
+    """One invocation: where its workspace is said to be, and what was opened so far."""
+
+    #: `--workspace`; None: the nearest folder with a notifier.toml, from here upwards.
+    root: Path | None = None
+    is_debugging: bool = False
+    _workspace: Workspace | None = field(default=None, repr=False)
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace; SettingsError where there is none or its settings are wrong."""
+        if self._workspace is None:
+            from notifier.settings import load_workspace
+
+            self._workspace = load_workspace(self.root)
+        return self._workspace
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which instants are shown."""
+        from zoneinfo import ZoneInfo
+
+        return ZoneInfo(self.workspace.settings.workspace.timezone)
+
+    def campaign(self, name: str) -> Campaign:
+        """The campaign of that name or file; CampaignError where it isn't as it must be."""
+        from notifier.campaign import load_campaign
+
+        return load_campaign(self.workspace.root, name)
+
+    def compiled(self, campaign: Campaign) -> CompiledCampaign:
+        """Its template, compiled for the campaign's language and zone."""
+        from notifier.render.templates import compile_campaign
+
+        settings = self.workspace.settings
+        return compile_campaign(
+            campaign,
+            root=self.workspace.root,
+            locale=campaign.locale or settings.workspace.locale,
+            timezone=campaign.timezone or settings.workspace.timezone,
+            limits=settings.limits,
+        )
+
+    def roster(self, campaign: Campaign) -> Roster:
+        """Its recipients, to be read row by row; SheetError where the sheet can't be read."""
+        from notifier.recipients.roster import open_roster
+        from notifier.render.templates import evaluate
+
+        return open_roster(
+            campaign.recipients,
+            root=self.workspace.root,
+            limits=self.workspace.settings.limits,
+            evaluate=evaluate,
+        )
+
+    def relay(self, campaign: Campaign, name: str | None = None) -> RelaySettings:
+        """The relay to submit through: the one asked for, or the campaign's own."""
+        return self.workspace.relay(name or campaign.relay)
+
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """The ledger, open for writing; it is made where there is none yet."""
+        from notifier.ledger.ledger import Ledger
+
+        path = self.workspace.ledger_path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        ledger = Ledger.open(path)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+
+    @contextmanager
+    def reader(self) -> Iterator[Reader]:
+        """The ledger, open for reading only."""
+        from notifier.ledger.reports import Reader
+
+        reader = Reader.open(self.workspace.ledger_path)
+        try:
+            yield reader
+        finally:
+            reader.close()
+
+    def has_ledger(self) -> bool:
+        """Whether anything was ever sent from this workspace."""
+        return self.workspace.ledger_path.exists()
+
+    def find_run_id(self, reference: str) -> int:
+        """The run of that number, `latest`, campaign or campaign@occurrence; UsageError if none."""
+        if not self.has_ledger():
+            raise UsageError(
+                _("Nothing has been sent from this workspace yet."),
+                where=str(self.workspace.root),
+                next_step=_("notifier send CAMPAIGN shows what would be sent."),
+            )
+        with self.ledger() as ledger:
+            return ledger.find_run(reference).id
+
+    def shown(self, path: Path) -> str:
+        """The path as people type it: relative to the current folder where it lies below."""
+        try:
+            return str(path.resolve().relative_to(Path.cwd()))
+        except ValueError:
+            return str(path)
+
+
+def session_of(ctx: typer.Context) -> Session:
+    """The invocation's session, as the application put it there."""
+    session = ctx.obj
+    assert isinstance(session, Session)
+    return session

@@ -1,0 +1,136 @@
+"""`notifier campaign test`: a few real messages, all to one address, through the real pool."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from notifier.cli.console import say, table
+from notifier.cli.interrupt import run_async
+from notifier.errors import UsageError
+from notifier.locale import _, ngettext
+from notifier.model import Recipient
+
+if TYPE_CHECKING:
+    from notifier.campaign import Campaign
+    from notifier.cli.session import Session
+    from notifier.model import Submission
+    from notifier.settings import RelaySettings
+    from notifier.smtp.pool import Parcel
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """What the relay said to one test message."""
+
+    key: str
+    line: int
+    reply: str
+    is_accepted: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            "key": self.key,
+            "line": self.line,
+            "accepted": self.is_accepted,
+            "reply": self.reply,
+        }
+
+
+class Handful:
+    """A few messages for the pool, kept in memory only: `smtp.pool.Feed`."""
+
+    def __init__(self, parcels: list[Parcel]) -> None:
+        self._waiting = deque(parcels)
+        self.submissions: dict[int, Submission] = {}
+
+    def take(self) -> Parcel | None:
+        """The next message, or None."""
+        return self._waiting.popleft() if self._waiting else None
+
+    async def wait(self) -> bool:
+        """Whether there is more to take: nothing comes later."""
+        return bool(self._waiting)
+
+    async def intend(self, parcel: Parcel) -> bool:  # noqa: ARG002 - the pool's signature
+        """A test leaves no trace in the ledger."""
+        return True
+
+    def settle(self, parcel: Parcel, submission: Submission) -> None:
+        """Keep what the relay said."""
+        self.submissions[parcel.id] = submission
+
+
+def send_trial(
+    session: Session, campaign: Campaign, *, to: str, count: int, relay: RelaySettings
+) -> list[TrialResult]:
+    """Send the first `count` recipients' messages to `to`; what the relay said to each.
+
+    Raises RelayError where the relay can't be used at all.
+    """
+    from notifier.recipients.address import parse_addresses
+    from notifier.smtp.pool import Parcel, Pool
+
+    address = parse_addresses(to, "--to")[0]
+    compiled = session.compiled(campaign)
+    recipients = _first(session, campaign, count)
+    now = float(int(time.time()))
+    parcels = [
+        Parcel(
+            index,
+            compiled.assemble(
+                replace(it, address=address),
+                token=f"test-{secrets.token_hex(8)}",
+                at=now,
+                test=True,
+            ),
+        )
+        for index, it in enumerate(recipients)
+    ]
+    handful = Handful(parcels)
+    run_async(Pool(relay).run(handful))
+    return [_result(it, handful.submissions[index]) for index, it in enumerate(recipients)]
+
+
+def _first(session: Session, campaign: Campaign, count: int) -> list[Recipient]:
+    found: list[Recipient] = []
+    for item in session.roster(campaign):
+        if isinstance(item, Recipient):
+            found.append(item)
+        if len(found) == count:
+            break
+    if not found:
+        raise UsageError(
+            _("The sheet has no recipients."),
+            where=campaign.name,
+            next_step=f"notifier recipients check {campaign.name}",
+        )
+    return found
+
+
+def _result(recipient: Recipient, submission: Submission) -> TrialResult:
+    reply = submission.reply
+    is_accepted = reply is not None and reply.is_positive and submission.stage.value == "body"
+    text = str(reply) if reply is not None else submission.error
+    return TrialResult(recipient.key, recipient.line, text, is_accepted)
+
+
+def tell_trial(results: list[TrialResult], to: str) -> None:
+    """Print what was sent where, and what the relay said."""
+    accepted = sum(it.is_accepted for it in results)
+    say(
+        ngettext(
+            "{count} test message was accepted for {address}.",
+            "{count} test messages were accepted for {address}.",
+            accepted,
+        ).format(count=accepted, address=to)
+    )
+    table(
+        (_("line"), _("key"), _("reply")),
+        [(it.line, it.key, it.reply) for it in results],
+        right=(0,),
+    )
