@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 #: Seconds; what greylisting servers commonly ask for.
 GREYLIST_FIRST = 300.0
 GREYLIST_LONGEST = 900.0
+#: No jitter takes more than this share off a wait.
+LEAST = 0.5
 #: Seconds until a delivery that was given back is due again: the relay's trouble, not its own.
 PAUSE = 30.0
 
@@ -90,7 +92,9 @@ def _ordinary_wait(settings: RetrySettings, random: _random.Random) -> wait_base
     wait = wait_exponential(
         multiplier=settings.first, exp_base=settings.factor, max=settings.longest
     )
-    return wait_spread(wait, lower=settings.jitter, upper=settings.jitter, random=random)
+    return wait_spread(
+        wait, lower=min(settings.jitter, LEAST), upper=settings.jitter, random=random
+    )
 
 
 def _greylist_wait(settings: RetrySettings, random: _random.Random) -> wait_base:
