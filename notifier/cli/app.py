@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads annotations when it builds
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -104,24 +104,16 @@ def _tell_version() -> None:
 
 def execute(argv: list[str]) -> int:
     """Run the arguments and tell any error; the exit code. Never raises."""
-    before_dashes = argv[: argv.index("--")] if "--" in argv else argv
-    as_json = "--json" in before_dashes
-    is_debugging = "--debug" in before_dashes
+    words = argv[: argv.index("--")] if "--" in argv else argv
     try:
         return _invoke(argv)
-    except NotifierError as exc:
-        return _fail(exc, as_json=as_json, is_debugging=is_debugging)
-    except SystemExit:  # the reader of our pipe went away: click and Rich end like this
+    except (SystemExit, BrokenPipeError):  # whoever read our pipe went away
         return _hush()
     except (KeyboardInterrupt, typer.Abort):
         say(_("Stopped."), stderr=True)
         return INTERRUPTED
-    except BrokenPipeError:
-        return _hush()
-    except OSError as exc:
-        return _fail(_unavailable(exc), as_json=as_json, is_debugging=is_debugging)
     except Exception as exc:  # noqa: BLE001 - the user is told; --debug shows the rest
-        return _fail(_bug(exc), as_json=as_json, is_debugging=is_debugging)
+        return _fail(_as_ours(exc), as_json="--json" in words, is_debugging="--debug" in words)
 
 
 def _invoke(argv: Sequence[str]) -> int:
@@ -134,6 +126,8 @@ def _invoke(argv: Sequence[str]) -> int:
         return BAD_INPUT
     except ClickException as exc:
         raise explain(exc) from exc
+    if code == INTERRUPTED:  # what Typer makes of Ctrl-C
+        raise KeyboardInterrupt
     return code if isinstance(code, int) else DONE
 
 
@@ -174,22 +168,22 @@ def _hush() -> int:
     return DONE
 
 
-def _unavailable(exc: OSError) -> NotifierError:
-    error = NotifierError(
-        _("A file can't be read or written: {reason}").format(reason=exc.strerror or str(exc)),
-        where=str(exc.filename or ""),
-        next_step=_("Check that it exists, that you may use it, and that the disk isn't full."),
-    )
-    error.__cause__ = exc
-    return error
-
-
-def _bug(exc: Exception) -> NotifierError:
-    error = NotifierError(
-        _("Something went wrong inside notifier ({kind}: {detail}).").format(
-            kind=type(exc).__name__, detail=exc
-        ),
-        next_step=_("Run the same command with --debug and send us what it prints."),
-    )
+def _as_ours(exc: Exception) -> NotifierError:
+    """The error as one of ours; anything unforeseen is told as what it is: a bug."""
+    if isinstance(exc, NotifierError):
+        return exc
+    if isinstance(exc, OSError):
+        error = NotifierError(
+            _("A file can't be read or written: {reason}").format(reason=exc.strerror or exc),
+            where=str(exc.filename or ""),
+            next_step=_("Check that it exists, that you may use it, and that the disk isn't full."),
+        )
+    else:
+        error = NotifierError(
+            _("Something went wrong inside notifier ({kind}: {detail}).").format(
+                kind=type(exc).__name__, detail=exc
+            ),
+            next_step=_("Run the same command with --debug and send us what it prints."),
+        )
     error.__cause__ = exc
     return error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads annotations when it builds
 
 import typer
 
@@ -141,7 +141,7 @@ def preview(
         view.tell(loaded, compiled.render(found), found)
 
 
-def test(
+def send_test(
     ctx: typer.Context,
     *,
     campaign: str = options.CAMPAIGN,
@@ -177,5 +177,5 @@ def schema() -> None:
 add_command(app, "list", list_all, LIST_HELP)
 add_command(app, "check", check, CHECK_HELP)
 add_command(app, "preview", preview, PREVIEW_HELP)
-add_command(app, "test", test, TEST_HELP)
+add_command(app, "test", send_test, TEST_HELP)
 add_command(app, "schema", schema, SCHEMA_HELP)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+import typer  # noqa: TC002 - typer reads annotations when it builds
 
 from notifier.cli.console import facts, heading, say
 from notifier.cli.samples import copy_samples

@@ -34,10 +34,8 @@ def init(
 ) -> None:
     """Write the starter workspace, or the samples, into a folder."""
     _refuse_to_overwrite(directory)
-    if sample:
-        count = copy_samples(directory)
-    else:
-        count = _copy_starter(_STARTER / current(), directory)
+    starter = _STARTER / current()
+    count = copy_samples(directory) if sample else _copy_starter(starter, directory)
     shown = str(directory.resolve()) if directory == Path() else str(directory)
     say(
         ngettext(

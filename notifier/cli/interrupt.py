@@ -23,8 +23,11 @@ def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
         import uvloop
 
         factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(coroutine)
+    try:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            return runner.run(coroutine)
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None  # the second Ctrl-C
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from notifier.cli.console import facts, say
@@ -56,7 +57,7 @@ def write(path: Path, compiled: CompiledCampaign, recipient: Recipient) -> None:
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     if kind == ".eml":
-        message = compiled.assemble(recipient, token="preview", at=float(int(time.time())))
+        message = compiled.assemble(recipient, token=uuid.uuid4().hex, at=float(int(time.time())))
         path.write_bytes(message.data)
         return
     rendered = compiled.render(recipient)

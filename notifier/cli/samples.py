@@ -1,4 +1,4 @@
-"""The sample campaigns: in a checkout they are the repository's own, in a wheel they travel along."""
+"""The sample campaigns: the repository's own in a checkout, beside the package in a wheel."""
 
 from __future__ import annotations
 

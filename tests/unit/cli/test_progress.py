@@ -1,0 +1,53 @@
+import pytest
+
+from notifier.cli.progress import Lines, describe, display
+from notifier.delivery.progress import Progress
+from notifier.locale import use
+from notifier.model import State
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    use("en")
+
+
+def _progress(**changes):
+    values = {
+        "counts": {State.ACCEPTED: 3, State.PENDING: 7},
+        "rate": 12.34,
+        "seconds_left": 65.0,
+        "connections": 2,
+    }
+    return Progress(**{**values, **changes})
+
+
+def test_a_pipe_gets_a_line_every_few_seconds(capsys):
+    """Lines are thinned out by the clock, so that a log stays short."""
+    now = [100.0]
+    lines = Lines(lambda: now[0], interval=5.0)
+    for _ in range(3):
+        lines.show(_progress())
+    now[0] += 5.0
+    lines.show(_progress())
+    out, err = capsys.readouterr()
+    assert not out
+    assert err.splitlines() == ["3/10  7 waiting, 3 accepted  12.3/s, 1 min 5 s left"] * 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"seconds_left": None}, "12.3/s"),
+        ({"waiting_until": 160.0}, "waiting 1 min 0 s for the next try"),
+    ],
+)
+def test_progress_says_what_it_waits_for(changes, said):
+    """Nothing moves without a reason being shown."""
+    assert describe(_progress(**changes), now=100.0) == said
+
+
+def test_programs_see_no_progress(capsys):
+    """With --json nothing but the result is written."""
+    with display(quiet=True) as shown:
+        shown.show(_progress())
+    assert capsys.readouterr() == ("", "")
