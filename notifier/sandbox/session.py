@@ -32,7 +32,6 @@ END_OF_DATA = b"\r\n.\r\n"
 _BEGUN = tuple(END_OF_DATA[:n] for n in range(1, len(END_OF_DATA)))
 
 _ADDRESS = re.compile(r'<((?:"(?:[^"\\]|\\.)*"|[^<>"])*)>(?: +(.*))?')
-_LONG_LINE = re.compile(rb"[^\n]{%d}" % MAX_LINE)
 
 # aiosmtpd warns about odd clients; without a handler Python prints that among our own output
 logging.getLogger("mail.log").addHandler(logging.NullHandler())
@@ -190,7 +189,7 @@ class Desk:
         """Keep a message that arrived whole, and answer the end of data."""
         if data is None:
             return "552 5.3.4 Message size exceeds fixed limit"
-        if _LONG_LINE.search(data):
+        if max(map(len, data.split(b"\n"))) >= MAX_LINE:
             return "500 5.5.2 Line too long (RFC 5321, 4.5.3.1.6)"
         sender, recipients = envelope.mail_from or "", envelope.rcpt_tos
         try:
