@@ -22,6 +22,7 @@ from notifier.cli import (
     runs,
     sandbox,
     send,
+    show,
     suppressions,
 )
 from notifier.cli.console import print_error, say
@@ -48,8 +49,8 @@ _COMMANDS: tuple[tuple[str, Callable[..., Any], str, str], ...] = (
     ("send", send.send, send.HELP, _MAIL),
     ("runs", runs.runs, runs.RUNS_HELP, _RUNS),
     ("status", runs.status, runs.STATUS_HELP, _RUNS),
-    ("report", report.report, report.REPORT_HELP, _RUNS),
-    ("show", report.show, report.SHOW_HELP, _RUNS),
+    ("report", report.report, report.HELP, _RUNS),
+    ("show", show.show, show.HELP, _RUNS),
     ("pause", control.pause, control.PAUSE_HELP, _RUNS),
     ("resume", control.resume, control.RESUME_HELP, _RUNS),
     ("retry", control.retry, control.RETRY_HELP, _RUNS),

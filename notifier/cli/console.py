@@ -8,14 +8,15 @@ it is shown: nobody's cell moves the cursor.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from notifier.locale import _
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rich.console import Console, RenderableType
     from rich.table import Table
@@ -114,6 +115,18 @@ def _build_table(
     for row in rows:
         built.add_row(*(Text(plain(cell)) for cell in row))
     return built
+
+
+@contextlib.contextmanager
+def raw_output() -> Iterator[TextIO]:
+    """Standard output as UTF-8 without any translation of line ends: for files in a pipe."""
+    sys.stdout.flush()
+    stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
+    try:
+        yield stream
+        stream.flush()
+    finally:
+        stream.detach()
 
 
 def print_json(data: object) -> None:

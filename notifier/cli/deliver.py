@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from notifier.cli.console import heading, print_json, say, table
+from notifier.cli.console import facts, heading, print_json, say
 from notifier.cli.progress import display
 from notifier.cli.runs import has_failures, next_steps, tell_summary
-from notifier.cli.words import clock_time
+from notifier.cli.words import spell_moment
 from notifier.locale import _, ngettext
 from notifier.model import RunState, State
-from notifier.report.words import state_word
 
 if TYPE_CHECKING:
     from notifier.cli.session import Session
     from notifier.delivery.engine import Job
     from notifier.ledger.ledger import Ledger
-    from notifier.ledger.reports import CauseGroup, Reader, RunSummary
+    from notifier.ledger.reports import Reader, RunSummary
 
 #: Causes listed below the figures; the report has them all.
 _SHOWN = 8
+#: People named for each.
+_NAMED = 3
 
 
 def deliver_run(session: Session, run_id: int, *, waits: bool, as_json: bool) -> int:
@@ -89,7 +90,7 @@ def tell_outcome(
 ) -> None:
     """Print the account: figures, failures by cause, what to type next."""
     tell_summary(summary, session.zone)
-    tell_causes(list(reader.causes(summary.id)))
+    tell_causes(reader, summary.id)
     if was_interrupted:
         say(_("Interrupted: what was on the wire was finished, the rest waits in the ledger."))
     _tell_deferred(session, summary)
@@ -99,19 +100,24 @@ def tell_outcome(
         say(_("  next: {step}").format(step=step))
 
 
-def tell_causes(groups: list[CauseGroup]) -> None:
-    """Print failures grouped by cause, each with what to do about it."""
-    from notifier.report.advice import advise
+def tell_causes(reader: Reader, run_id: int) -> None:
+    """Print failures grouped by cause, each with a reply, what to do, and whom it met."""
+    from notifier.report.causes import group_causes
 
-    failures = [it for it in groups if it.state is not State.ACCEPTED]
-    if not failures:
+    groups = group_causes(reader, run_id)
+    if not groups:
         return
     heading(_("What went wrong"))
-    rows = []
-    for it in failures[:_SHOWN]:
-        advice = advise(it.cause)
-        rows.append((it.count, state_word(it.state), advice.label, it.sample_reply, advice.action))
-    table((_("count"), _("state"), _("cause"), _("reply"), _("what to do")), rows, right=(0,))
+    for group in groups[:_SHOWN]:
+        say(_("  {count}: {cause}").format(count=group.count, cause=group.label), style="bold")
+        named = ", ".join(group.people[:_NAMED])
+        more = len(group.people) > _NAMED or group.more
+        lines = [
+            (_("who"), f"{named}, ..." if more else named),
+            (_("reply"), group.reply),
+            (_("to do"), group.action),
+        ]
+        facts((f"  {name}", value) for name, value in lines)
 
 
 def _tell_deferred(session: Session, summary: RunSummary) -> None:
@@ -128,5 +134,5 @@ def _tell_deferred(session: Session, summary: RunSummary) -> None:
             "{count} message was put off by the relay; its next try is due at {time}.",
             "{count} messages were put off by the relay; the next try is due at {time}.",
             count,
-        ).format(count=count, time=clock_time(moment, session.zone))
+        ).format(count=count, time=spell_moment(moment, session.zone))
     )

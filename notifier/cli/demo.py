@@ -105,7 +105,7 @@ def _send(session: Session, name: str, occurrence: str) -> tuple[RunSummary, Pat
     with session.reader() as reader:
         summary = reader.summary(run_id)
         tell_summary(summary, session.zone)
-        tell_causes(list(reader.causes(run_id)))
+        tell_causes(reader, run_id)
         path = write_report(session, reader, summary, "html", None)
     assert path is not None
     return summary, path

@@ -80,14 +80,16 @@ class Examination:
         """A sentence where the number of recipients is not what the campaign expects."""
         expect = self.campaign.expect
         count = self.roster.tally.recipients
-        if expect is None or expect.recipients is None:
+        if expect is None or expect.admits(count):
             return ""
         low, high = expect.recipients
-        if low <= count <= high:
-            return ""
-        return _(
-            "The campaign expects {low} to {high} recipients, and the sheet has {count}."
-        ).format(low=low, high=high, count=count)
+        if high is None:
+            return _(
+                "The campaign expects {low} recipients or more, the sheet has {count}."
+            ).format(low=low, count=count)
+        return _("The campaign expects {low} to {high} recipients, the sheet has {count}.").format(
+            low=low, high=high, count=count
+        )
 
     @property
     def is_ready(self) -> bool:

@@ -6,7 +6,6 @@ looks them up when the application is built, so that one process can speak eithe
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -15,17 +14,12 @@ from typer.core import TyperCommand, TyperGroup
 from notifier.cli.help import print_help
 from notifier.errors import UsageError
 from notifier.locale import N_, _
+from notifier.nearest import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 _COMMON = N_("Also, before or after any command: --workspace DIR, --debug (see notifier --help).")
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word that was probably meant, or nothing."""
-    close = get_close_matches(word.lower(), sorted(known), n=1, cutoff=0.55)
-    return close[0] if close else ""
 
 
 class Command(TyperCommand):

@@ -7,10 +7,10 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from notifier.cli.console import facts, say
-from notifier.cli.group import nearest
 from notifier.errors import UsageError
 from notifier.locale import _
 from notifier.model import Recipient
+from notifier.nearest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,19 +26,18 @@ _REMEMBERED = 10_000
 
 def pick(roster: Iterable[Recipient | Rejection], wanted: str | None, campaign: str) -> Recipient:
     """The recipient of that key or address, or the first; UsageError with the nearest key."""
-    keys: dict[str, str] = {}
+    keys: list[str] = []
     for item in roster:
         if not isinstance(item, Recipient):
             continue
         if wanted is None or wanted in (item.key, item.address):
             return item
         if len(keys) < _REMEMBERED:
-            keys[item.key.lower()] = item.key
-            keys[item.address.lower()] = item.address
+            keys += [item.key, item.address]
     step = f"notifier recipients check {campaign}"
     if wanted is None:
         raise UsageError(_("The sheet has no recipients."), where=campaign, next_step=step)
-    close = keys.get(nearest(wanted, keys), "")
+    close = nearest(wanted, keys)
     raise UsageError(
         _("There is no recipient {key}.").format(key=wanted),
         where=campaign,

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from notifier.cli.console import console, say
-from notifier.cli.estimate import spell_seconds
-from notifier.cli.words import counts_line
+from notifier.cli.words import counts_line, spell_seconds
 from notifier.locale import _
 
 if TYPE_CHECKING:

@@ -1,28 +1,31 @@
-"""`notifier report` and `notifier show`: what became of every row, and of one delivery."""
+"""`notifier report`: what became of every row."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path  # noqa: TC003 - typer reads annotations when it builds
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
 from notifier.cli import options
-from notifier.cli.console import say
+from notifier.cli.console import heading, raw_output, say, table
+from notifier.cli.deliver import tell_causes
 from notifier.cli.runs import tell_summary
 from notifier.cli.session import Session, session_of
-from notifier.errors import UsageError
-from notifier.locale import N_, _
+from notifier.errors import NotifierError, UsageError
+from notifier.locale import N_, _, ngettext
+from notifier.report.words import reply_line, state_word
 
 if TYPE_CHECKING:
     from notifier.ledger.reports import Reader, RunSummary
 
-REPORT_HELP = N_(
+HELP = N_(
     "Account for every row of a run: accepted, refused and why, rejected and why.\n\n"
     "As a table on the screen, as JSON or CSV, as an Excel sheet, or as a page that reads well on "
     "a phone and prints on A4. Without --format, the ending of -o decides."
 )
-SHOW_HELP = N_("Show one delivery: its row, every attempt with the relay's reply, the message.")
 
 FORMATS = ("table", "json", "csv", "xlsx", "html")
 #: Deliveries that `table` lists; the other formats have them all.
@@ -71,20 +74,101 @@ def _choose_format(format_: str | None, output: Path | None, *, as_json: bool) -
 def write_report(
     session: Session, reader: Reader, summary: RunSummary, kind: str, output: Path | None
 ) -> Path | None:
-    """Write a report; its path, or None where it went to standard output."""
-    return None
+    """Write a report; its path, or None where it went to standard output.
+
+    A page or workbook that nobody named a file for goes into the workspace's reports folder.
+    """
+    if output is None and kind in ("csv", "json"):
+        with raw_output() as stream:
+            _write_text(session, reader, summary, kind, stream)
+        return None
+    path = output or session.workspace.reports_path / f"{summary.campaign}-{summary.id}.{kind}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        _write_file(session, reader, summary, kind, draft)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path
+
+
+def _write_file(
+    session: Session, reader: Reader, summary: RunSummary, kind: str, path: Path
+) -> None:
+    if kind == "xlsx":
+        from notifier.report.workbook import write_xlsx
+
+        write_xlsx(reader, summary.id, path, zone=session.zone)
+        return
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        _write_text(session, reader, summary, kind, stream)
+
+
+def _write_text(
+    session: Session, reader: Reader, summary: RunSummary, kind: str, stream: TextIO
+) -> None:
+    if kind == "html":
+        from notifier.report.page import write_page
+
+        now = datetime.now(UTC)
+        sender = _sender(session, summary.campaign)
+        write_page(reader, summary.id, stream, zone=session.zone, now=now, sender=sender)
+        return
+    from notifier.report import export
+
+    write = export.write_csv if kind == "csv" else export.write_json
+    write(reader, summary.id, stream, zone=session.zone)
+
+
+def _sender(session: Session, campaign: str) -> str:
+    """Whom the campaign is from, where its file is still there to say so."""
+    try:
+        return session.campaign(campaign).sender_name
+    except NotifierError:
+        return ""
 
 
 def _tell_report(session: Session, reader: Reader, summary: RunSummary) -> None:
     tell_summary(summary, session.zone)
+    tell_causes(reader, summary.id)
+    _tell_rejections(reader, summary)
+    _tell_deliveries(reader, summary)
+    for step in [*next_steps(summary), f"notifier report {summary.id} --format html"]:
+        if step != f"notifier report {summary.id}":
+            say(_("  next: {step}").format(step=step))
 
 
-def show(
-    ctx: typer.Context,
-    delivery: str = typer.Argument(
-        ..., metavar="DELIVERY", help=N_("A delivery's number, as the report lists it.")
-    ),
-    eml: bool = typer.Option(False, "--eml", help=N_("Print the exact message (.eml).")),
-    as_json: bool = options.JSON,
-) -> None:
-    """Show a delivery."""
+def _tell_rejections(reader: Reader, summary: RunSummary) -> None:
+    if not summary.rejections:
+        return
+    heading(_("Rejected rows"))
+    table(
+        (_("line"), _("column"), _("value"), _("reason")),
+        [
+            (it.line, it.column, it.value, it.reason)
+            for it in islice(reader.rejections(summary.id), _LISTED)
+        ],
+        right=(0,),
+    )
+
+
+def _tell_deliveries(reader: Reader, summary: RunSummary) -> None:
+    heading(_("Deliveries"))
+    table(
+        (_("delivery"), _("line"), _("key"), _("address"), _("state"), _("tries"), _("reply")),
+        [
+            (it.id, it.line, it.key, it.address, state_word(it.state), it.attempts, reply_line(it))
+            for it in reader.deliveries(summary.id, limit=_LISTED)
+        ],
+        right=(0, 1, 5),
+    )
+    left = summary.deliveries - _LISTED
+    if left > 0:
+        say(
+            ngettext(
+                "... and {count} more: --format csv, xlsx or json has them all.",
+                "... and {count} more: --format csv, xlsx or json has them all.",
+                left,
+            ).format(count=left)
+        )

@@ -8,9 +8,8 @@ import typer
 
 from notifier.cli import options
 from notifier.cli.console import facts, print_json, say, table
-from notifier.cli.estimate import spell_seconds
 from notifier.cli.session import session_of
-from notifier.cli.words import clock_time, counts_line
+from notifier.cli.words import counts_line, spell_moment, spell_seconds
 from notifier.locale import N_, _
 from notifier.model import FINAL_STATES, RunState, State
 from notifier.report.words import run_state_word
@@ -66,7 +65,7 @@ def _tell_runs(found: list[RunSummary], zone: ZoneInfo) -> None:
                 run_state_word(it.state),
                 it.rows,
                 it.counts.get(State.ACCEPTED, 0),
-                clock_time(it.started_at, zone),
+                spell_moment(it.started_at, zone),
                 counts_line({k: v for k, v in it.counts.items() if k is not State.ACCEPTED}),
             )
             for it in found
@@ -102,8 +101,8 @@ def tell_summary(summary: RunSummary, zone: ZoneInfo) -> None:
             (_("campaign"), f"{summary.campaign} @ {summary.occurrence}"),
             (_("state"), _state(summary)),
             (_("relay"), summary.relay),
-            (_("started"), clock_time(summary.started_at, zone)),
-            (_("finished"), clock_time(summary.finished_at, zone)),
+            (_("started"), spell_moment(summary.started_at, zone)),
+            (_("finished"), spell_moment(summary.finished_at, zone)),
             (_("took"), spell_seconds(summary.seconds) if summary.seconds else None),
             (_("messages/s"), f"{speed:.1f}" if speed else None),
             (_("deliveries"), _told(summary.deliveries, counts_line(summary.counts))),

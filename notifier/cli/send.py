@@ -13,11 +13,11 @@ import typer
 from notifier.cli import options
 from notifier.cli.console import facts, heading, print_json, say, table
 from notifier.cli.control import confirm
-from notifier.cli.estimate import shortest_seconds, spell_rates, spell_seconds
+from notifier.cli.estimate import shortest_seconds, spell_rates
 from notifier.cli.examination import Examination, examine, tell_problems
 from notifier.cli.runs import next_steps, tell_summary
 from notifier.cli.session import Session, session_of
-from notifier.cli.words import counts_line
+from notifier.cli.words import counts_line, spell_seconds
 from notifier.errors import GuardError, UsageError
 from notifier.locale import N_, _, ngettext
 from notifier.model import FINAL_STATES, RunState, State

@@ -115,14 +115,18 @@ class Session:
         """Whether anything was ever sent from this workspace."""
         return self.workspace.ledger_path.exists()
 
-    def find_run_id(self, reference: str) -> int:
-        """The run of that number, `latest`, campaign or campaign@occurrence; UsageError if none."""
+    def require_ledger(self) -> None:
+        """UsageError where nothing was ever sent from this workspace."""
         if not self.has_ledger():
             raise UsageError(
                 _("Nothing has been sent from this workspace yet."),
                 where=str(self.workspace.root),
                 next_step=_("notifier send CAMPAIGN shows what would be sent."),
             )
+
+    def find_run_id(self, reference: str) -> int:
+        """The run of that number, `latest`, campaign or campaign@occurrence; UsageError if none."""
+        self.require_ledger()
         with self.ledger() as ledger:
             return ledger.find_run(reference).id
 

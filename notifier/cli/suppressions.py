@@ -9,12 +9,13 @@ import typer
 
 from notifier.cli import options
 from notifier.cli.console import print_json, say, table
-from notifier.cli.group import add_command, group, nearest
+from notifier.cli.group import add_command, group
 from notifier.cli.session import Session, session_of
-from notifier.cli.words import clock_time
+from notifier.cli.words import spell_moment
 from notifier.errors import UsageError
 from notifier.locale import N_, _, ngettext
 from notifier.model import Recipient
+from notifier.nearest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +99,7 @@ def show(ctx: typer.Context, as_json: bool = options.JSON) -> None:
     else:
         table(
             (_("address"), _("reason"), _("source"), _("since")),
-            [(it.address, it.reason, it.source, clock_time(it.at, session.zone)) for it in found],
+            [(it.address, it.reason, it.source, spell_moment(it.at, session.zone)) for it in found],
         )
 
 

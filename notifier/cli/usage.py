@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from notifier.cli.group import nearest
 from notifier.errors import UsageError
 from notifier.locale import _
+from notifier.nearest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Counts and instants as one line on the screen."""
+"""Counts, instants and durations as a few words on the screen."""
 
 from __future__ import annotations
 
@@ -18,6 +18,15 @@ def counts_line(counts: Mapping[State, int]) -> str:
     return ", ".join(f"{counts[state]} {state_word(state)}" for state in State if counts.get(state))
 
 
-def clock_time(moment: datetime | None, zone: ZoneInfo) -> str:
-    """An instant as a person in that zone writes it; empty for none."""
-    return "" if moment is None else moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+def spell_moment(moment: datetime | None, zone: ZoneInfo) -> str:
+    """An instant as people in that zone and language write it; empty for none."""
+    from notifier.report import figures
+
+    return figures.moment(moment, zone)
+
+
+def spell_seconds(seconds: float) -> str:
+    """A duration as people say it: `4.2 s`, `3 min 20 s`, `2 h 5 min`."""
+    from notifier.report import figures
+
+    return figures.duration(seconds)

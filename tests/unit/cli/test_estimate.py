@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.cli.estimate import shortest_seconds, spell_rates, spell_seconds
+from notifier.cli.estimate import shortest_seconds, spell_rates
 from notifier.locale import use
 from notifier.model import Rate
 
@@ -33,21 +33,6 @@ def test_more_messages_never_take_less_time(count, limit):
     """The estimate grows with the number of messages."""
     rates = [Rate(limit, 60.0)]
     assert shortest_seconds(count + 1, rates) >= shortest_seconds(count, rates)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (0.4, "0 s"),
-        (59, "59 s"),
-        (61, "1 min 1 s"),
-        (3600 * 2 + 300, "2 h 5 min"),
-        (90000, "1 d 1 h"),
-    ],
-)
-def test_durations_are_told_in_two_units(seconds, said):
-    """A duration is told as people say it."""
-    assert spell_seconds(seconds) == said
 
 
 def test_limits_are_told_as_they_are_written():
