@@ -131,7 +131,7 @@ def _basic(code: int, stage: Stage | None) -> Finding:
 
 
 def _scope(cause: Cause, told: Scope | None, reply: Reply, stage: Stage) -> Scope:
-    if cause in OF_THE_MESSAGE:
+    if cause in OF_THE_MESSAGE or told is Scope.MESSAGE:
         return Scope.MESSAGE
     if reply.code == 421 or stage not in TRANSACTION or cause in OF_THE_RELAY:  # noqa: PLR2004 - RFC 5321: closing
         return Scope.RELAY

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from notifier.delivery.phrasebook import HINTS, SAYINGS
 from notifier.delivery.verdict import classify, judge
-from notifier.model import Cause, Outcome, Reply, Scope, Stage, State, Submission
+from notifier.model import Cause, Message, Outcome, Reply, Scope, Stage, State, Submission
+from notifier.smtp.envelope import Capabilities, address_message
 
 
 def _reply(text: str) -> Reply:
@@ -73,6 +74,7 @@ TABLE = [
     (Stage.MAIL, "552 5.3.4 too large", State.REFUSED, M, Cause.TOO_LARGE),
     (Stage.MAIL, "550 5.6.7 SMTPUTF8 required", State.REFUSED, M, Cause.SMTPUTF8_NEEDED),
     (Stage.RCPT, "553 5.6.7 non-ASCII", State.REFUSED, M, Cause.SMTPUTF8_NEEDED),
+    (Stage.MAIL, "554 5.6.3 8-bit text", State.REFUSED, M, Cause.CONTENT_REFUSED),
     (Stage.RCPT, "503 5.5.1 bad sequence", State.PENDING, RELAY, Cause.OTHER),
     (Stage.DATA, "250 what?", State.PENDING, RELAY, Cause.NOT_SMTP),
     # the account's limits
@@ -140,6 +142,22 @@ def test_what_is_against_us_stops_the_run_until_the_relay_has_taken_something(te
     assert _judge(Stage.RCPT, text).state is State.PENDING
     narrowed = _judge(Stage.RCPT, text, is_proven=True)
     assert (narrowed.state, narrowed.scope) == (State.REFUSED, Scope.RECIPIENT)
+
+
+@pytest.mark.parametrize(
+    ("message", "is_offered", "cause"),
+    [
+        (Message("a@b.example", "c@d.example", b"x" * 100), True, Cause.TOO_LARGE),
+        (Message("a@b.example", "đ@d.example", b"x"), False, Cause.SMTPUTF8_NEEDED),
+        (Message("a@b.example", "c@d.example", b"\xff"), False, Cause.CONTENT_REFUSED),
+    ],
+)
+def test_what_our_own_client_refuses_is_the_message_s(message, is_offered, cause):
+    """What a relay is known not to take is refused without asking it: for that message alone."""
+    relay = Capabilities(has_8bitmime=is_offered, has_smtputf8=is_offered, largest_message=50)
+    reply = address_message(message, relay)
+    assert isinstance(reply, Reply)
+    assert judge(Submission(Stage.MAIL, reply)) == Outcome(State.REFUSED, M, cause)
 
 
 @pytest.mark.parametrize("stage", list(Stage))

@@ -1,0 +1,246 @@
+"""Enrolment: from a campaign's recipients to one `pending` delivery each, once.
+
+The recipients are read twice. The first time (`preflight`) everything is counted and nothing
+written: a count outside the campaign's expectations, or nobody at all, stops here. The second time
+they are written in batches into a run that is `enrolling`, of which nothing is due. Only when the
+last row is in, and what was read is what had been counted, does the run become `active`.
+
+If step X fails, what happens to whom?
+
+    counted, not as expected      nothing was written
+    killed while enrolling        the run stays `enrolling`; the same command goes on with it, and
+                                  who is in already is not written twice
+    sheet changed in between      the run is cancelled before its first message
+    sheet changed, run unfinished nothing is added; a person decides
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from notifier.errors import GuardError
+from notifier.ledger.ledger import NewRun
+from notifier.locale import _, ngettext
+from notifier.model import Recipient, Rejection, RunState, dump_context
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from notifier.campaign import Campaign, Expect
+    from notifier.ledger.ledger import Ledger, Run
+    from notifier.recipients.roster import Roster
+
+#: Recipients and rejections written in one transaction.
+BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a sheet holds, counted; the sum accounts for every row.
+
+    `rows + extra_addresses == recipients + rejections + folded`.
+    """
+
+    rows: int
+    recipients: int
+    rejections: int
+    folded: int
+    extra_addresses: int
+    blank: int
+    totals: int
+    #: SHA-256 over every recipient and rejection in order: the same sheet gives the same, however
+    #: it is stored.
+    digest: str
+
+
+def preflight(campaign: Campaign, roster: Roster) -> Survey:
+    """Count everything and write nothing.
+
+    Raises GuardError with the figures where there is nobody to send to or the count is not what
+    the campaign expects; SheetError where the sheet can't be read.
+    """
+    fingerprint = _Fingerprint()
+    for item in roster:
+        fingerprint.add(item)
+    survey = _survey(roster, fingerprint)
+    _check_somebody(campaign, survey)
+    _check_expected(campaign, survey)
+    return survey
+
+
+def enrol(
+    ledger: Ledger,
+    campaign: Campaign,
+    roster: Roster,
+    *,
+    occurrence: str,
+    relay: str,
+    template_digest: str,
+    survey: Survey | None = None,
+) -> Run:
+    """Start the run of this occurrence, or go on with it, until every row is in; the run.
+
+    Doing it again changes nothing: a run that is past enrolment is returned as it is, and nobody
+    is enrolled twice. `survey` is what `preflight` found just before, so as not to count again.
+
+    Raises GuardError where expectations are not met, or the sheet is not what the run began with;
+    SheetError and LedgerError as they come. Nothing is due before this returns.
+    """
+    survey = survey or preflight(campaign, roster)
+    run = ledger.start_run(
+        NewRun(
+            campaign=campaign.name,
+            occurrence=occurrence,
+            title=campaign.title,
+            relay=relay,
+            campaign_digest=campaign.digest,
+            template_digest=template_digest,
+            source_file=campaign.recipients.file,
+            source_digest=survey.digest,
+            campaign_yaml=campaign.path.read_text(encoding="utf-8-sig"),
+        )
+    )
+    if run.state is not RunState.ENROLLING:
+        return run
+    _check_same(campaign, run, survey)
+    _write(ledger, campaign, roster, run, survey)
+    return ledger.get_run(run.id)
+
+
+def _write(ledger: Ledger, campaign: Campaign, roster: Roster, run: Run, survey: Survey) -> None:
+    fingerprint = _Fingerprint()
+    for recipients, rejections in _batches(roster, fingerprint):
+        ledger.enrol(run.id, recipients, rejections)
+    found = _survey(roster, fingerprint)
+    if found != survey:
+        ledger.cancel(run.id)
+        raise GuardError(
+            _("The recipients changed while they were being read; nothing was sent."),
+            where=campaign.recipients.file,
+            next_step=_("Save and close the sheet, then: notifier send {campaign} --again").format(
+                campaign=campaign.name
+            ),
+        )
+    ledger.finish_enrolment(
+        run.id,
+        rows=found.rows,
+        folded=found.folded,
+        extra_addresses=found.extra_addresses,
+        blank=found.blank,
+        totals=found.totals,
+    )
+
+
+def _batches(
+    roster: Roster, fingerprint: _Fingerprint
+) -> Iterator[tuple[list[Recipient], list[Rejection]]]:
+    recipients: list[Recipient] = []
+    rejections: list[Rejection] = []
+    for item in roster:
+        fingerprint.add(item)
+        if isinstance(item, Rejection):
+            rejections.append(item)
+        else:
+            recipients.append(item)
+        if len(recipients) + len(rejections) >= BATCH:
+            yield recipients, rejections
+            recipients, rejections = [], []
+    if recipients or rejections:
+        yield recipients, rejections
+
+
+class _Fingerprint:
+    """Counts, and digests what it counts."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self.recipients = 0
+        self.rejections = 0
+
+    def add(self, item: Recipient | Rejection) -> None:
+        """One more, in the sheet's order."""
+        if isinstance(item, Rejection):
+            self.rejections += 1
+            parts = ("-", item.line, item.column, item.value)
+        else:
+            self.recipients += 1
+            parts = ("+", item.line, item.key, item.address, item.name, dump_context(item))
+        self._hash.update(repr(parts).encode("utf-8", "surrogatepass"))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 in hex over everything so far."""
+        return self._hash.hexdigest()
+
+
+def _survey(roster: Roster, fingerprint: _Fingerprint) -> Survey:
+    tally = roster.tally
+    return Survey(
+        rows=tally.rows,
+        recipients=fingerprint.recipients,
+        rejections=fingerprint.rejections,
+        folded=tally.folded,
+        extra_addresses=tally.extra_addresses,
+        blank=tally.blank,
+        totals=tally.totals,
+        digest=fingerprint.digest,
+    )
+
+
+def _check_somebody(campaign: Campaign, survey: Survey) -> None:
+    if survey.recipients:
+        return
+    if survey.rejections:
+        message = ngettext(
+            "There is nobody to send to: {count} row was read, and none became a recipient.",
+            "There is nobody to send to: {count} rows were read, and none became a recipient.",
+            survey.rows,
+        ).format(count=survey.rows)
+    else:
+        message = _("There is nobody to send to: the sheet has no recipients.")
+    raise GuardError(
+        message,
+        where=campaign.recipients.file,
+        next_step=_("See why: notifier recipients check {campaign}").format(campaign=campaign.name),
+    )
+
+
+def _check_expected(campaign: Campaign, survey: Survey) -> None:
+    count = survey.recipients
+    if campaign.expect is None or campaign.expect.admits(count):
+        return
+    raise GuardError(
+        ngettext(
+            "{count} recipient was found, and the campaign expects {expected}; nothing was sent.",
+            "{count} recipients were found, and the campaign expects {expected}; nothing was sent.",
+            count,
+        ).format(count=count, expected=_spell(campaign.expect)),
+        where=str(campaign.path),
+        next_step=_(
+            "Look at the sheet (notifier recipients check {campaign}), or mend expect."
+        ).format(campaign=campaign.name),
+    )
+
+
+def _spell(expect: Expect) -> str:
+    low, high = expect.recipients
+    if high is None:
+        return _("{low} or more").format(low=low)
+    return str(low) if low == high else _("{low} to {high}").format(low=low, high=high)
+
+
+def _check_same(campaign: Campaign, run: Run, survey: Survey) -> None:
+    if not run.source_digest or run.source_digest == survey.digest:
+        return
+    raise GuardError(
+        _("The recipients have changed since run {run} was begun; nothing was sent.").format(
+            run=run.id
+        ),
+        where=campaign.recipients.file,
+        next_step=_(
+            "Put the sheet back as it was, or give that run up "
+            "(notifier cancel {run}) and send again under another name (--occurrence)."
+        ).format(run=run.id),
+    )

@@ -1,0 +1,124 @@
+"""Which sending of a campaign this is: a run is unique by (campaign, occurrence).
+
+What people do, and what must come of it:
+
+    typed `send`, was cut off, types it again     the same run goes on; nobody gets it twice
+    mended the sheet, sends tomorrow              a new run
+    types `send` again after it is done, today    nothing is sent; they are told how to send anew
+    changed the sheet, sends again, same day      nothing is sent unasked: most people on the sheet
+                                                  have their message already; they are told how
+    an old run lies unfinished, the sheet is new  neither goes on silently: a person decides
+    a scheduler fires twice                       it names the occurrence itself: one run
+
+So the default occurrence is the local date, and not the date with a digest of the sheet: with the
+digest, one corrected cell would mail everybody a second time without a word. An unfinished run is
+gone on with by itself only while it is about the same content; a run that waits for a person
+(`held`) or is over holds nobody up on another day.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from notifier.errors import GuardError
+from notifier.locale import _
+from notifier.model import RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+#: A run in one of these goes on by itself when its campaign is sent again.
+OPEN = frozenset({RunState.ENROLLING, RunState.ACTIVE, RunState.PAUSED})
+
+
+class KnownRun(Protocol):
+    """What must be known of a run to choose; the ledger's runs are such."""
+
+    @property
+    def id(self) -> int:
+        """The run's number."""
+
+    @property
+    def occurrence(self) -> str:
+        """Which sending of its campaign it is."""
+
+    @property
+    def state(self) -> RunState:
+        """Where it stands."""
+
+    @property
+    def source_digest(self) -> str:
+        """The digest of the recipients that it was begun with; empty if that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The occurrence to send, and the run that it has already."""
+
+    occurrence: str
+    run: KnownRun | None
+
+    @property
+    def resumes(self) -> bool:
+        """Whether sending goes on with a run that was begun."""
+        return self.run is not None and self.run.state in OPEN
+
+    @property
+    def is_over(self) -> bool:
+        """Whether this occurrence was sent already: nothing will be sent without another name."""
+        return self.run is not None and self.run.state not in OPEN
+
+
+def choose_occurrence(
+    campaign: str,
+    *,
+    today: date,
+    source_digest: str,
+    find: Callable[[str], KnownRun | None],
+    asked: str = "",
+    again: bool = False,
+) -> Choice:
+    """The occurrence that `send` means.
+
+    `today` is the date in the campaign's zone; `source_digest` is what `enrol.preflight` found;
+    `find` looks up a run by `campaign` (its latest one) or `campaign@occurrence`. `asked` is a
+    name that somebody gave; `again` asks for a new run whatever there was.
+
+    Raises GuardError where an older run of other content is unfinished and nobody said what is to
+    become of it.
+    """
+    if asked:
+        return Choice(asked, find(f"{campaign}@{asked}"))
+    if again:
+        return Choice(free_occurrence(campaign, today, find), None)
+    latest = find(campaign)
+    if latest is not None and latest.state in OPEN:
+        _check_same_content(campaign, latest, source_digest)
+        return Choice(latest.occurrence, latest)
+    name = today.isoformat()
+    return Choice(name, find(f"{campaign}@{name}"))
+
+
+def free_occurrence(campaign: str, today: date, find: Callable[[str], KnownRun | None]) -> str:
+    """Today's date, or with `-2`, `-3`, ... where that was sent already."""
+    name = today.isoformat()
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(it for it in names if find(f"{campaign}@{it}") is None)
+
+
+def _check_same_content(campaign: str, run: KnownRun, source_digest: str) -> None:
+    if not run.source_digest or not source_digest or run.source_digest == source_digest:
+        return
+    raise GuardError(
+        _("Run {run} of {campaign} is unfinished, and the recipients have changed since.").format(
+            run=run.id, campaign=campaign
+        ),
+        where=f"{campaign}@{run.occurrence}",
+        next_step=_(
+            "Finish it as it was begun (notifier resume {run}), or give it up "
+            "(notifier cancel {run}) and send again."
+        ).format(run=run.id),
+    )
