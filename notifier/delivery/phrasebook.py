@@ -35,7 +35,8 @@ SAYINGS: tuple[Saying, ...] = (
         r"|exceeded .{0,40}(rate limit|sending limit|messages? per|(hour|dai)ly|max_?messages"
         r"|threshold)"
         r"|maximum (sending rate|credits|send rate)|throttling failure|sent to too many"
-        r"|too many (messages|emails|e-mails|mails|recipients)|too much mail|excessive volume"
+        r"|unusual (rate|sending activity)|too many (messages|emails|e-mails|mails|recipients)"
+        r"|too much mail|excessive volume"
         r"|submission quota|tenant.{0,30}exceeded|message submission rate",
         Cause.RATE_LIMITED,
         Scope.RELAY,
@@ -53,6 +54,12 @@ SAYINGS: tuple[Saying, ...] = (
     ),
     # it asks us to come again: only with 4yz, for 5yz means no
     Saying(r"gr[ae]y.?list|postgrey|try again in \d+ ?s", Cause.GREYLISTED, None, 4),
+    # Microsoft 365: nobody of that name, in words that look like a block, or by RFC 7505's code
+    Saying(
+        r"recipient ?not ?found|recipient address rejected: access denied.{0,80}"
+        r"(as\(\d+\)|outlook\.com)",
+        Cause.NO_SUCH_MAILBOX,
+    ),
     # the mailbox is full
     Saying(
         r"(mail ?box|mail ?folder|inbox|account|user|recipient|quota|storage|disk|mail ?drop)"
@@ -82,20 +89,32 @@ SAYINGS: tuple[Saying, ...] = (
         Cause.TLS,
     ),
     Saying(
-        r"authentication (is )?(required|unsuccessful|failed|credentials)|must (be )?authenticate"
+        r"auth (command )?first|authentication (is )?(required|unsuccessful|failed|credentials)"
+        r"|must (be )?authenticate"
         r"|log ?in (first|required)|not (logged in|authenticated)(?! .{0,20}(spf|dkim))"
         r"|unauthenticated senders|application-specific password|(bad|invalid) (username|password"
         r"|login)|username and password not accepted|client was not authenticated"
-        r"|smtp ?auth.{0,20}(disabled|required)|smtpclientauthentication is disabled"
-        r"|cannot authenticate",
+        r"|smtp ?auth.{0,20}(disabled|required)|smtpclientauthentication is disabled",
         Cause.AUTHENTICATION,
+        Scope.RELAY,
+    ),
+    # the sender is not ours to use
+    Saying(
+        r"sender (address |domain )?(was |is )?(reject|refus|denied|not (allowed|authori[sz]ed"
+        r"|owned))"
+        r"|not (allowed|authori[sz]ed|permitted) to send( as| from)?|sendasdenied"
+        r"|not owned by user|(unroutable|invalid|unknown) sender|purported responsible address"
+        r"|(from|sender'?s?) (address|domain).{0,40}(not (exist|valid|found|resolve)|invalid"
+        r"|match|reject)|identity changes|domain of sender address .{0,60}does not"
+        r"|send mail as|permissions? to send|sender verif\w+ failed|verification failed for",
+        Cause.SENDER_REFUSED,
         Scope.RELAY,
     ),
     # it does not carry our mail to others
     Saying(
         r"relay(ing)? (access )?(is )?(denied|not (permitted|allowed))|not (permitted"
         r"|allowed) to relay"
-        r"|no relaying|unable to relay|relaying (is )?(denied|prohibited|mail)"
+        r"|rcpthosts|no relaying|unable to relay|relaying (is )?(denied|prohibited|mail)"
         r"|credentials for relay"
         r"|not configured to relay|relay not permitted|we do not relay|cannot relay"
         r"|address is not verified|identities failed",
@@ -138,7 +157,7 @@ SAYINGS: tuple[Saying, ...] = (
         r"|connections? (not|will not be) accepted|use the smtp server of your isp|no access from"
         r"|unauthenticated email|sender id\b"
         r"|user complaints|unexpected volume|policy reasons|local policy"
-        r"|has a policy that prohibited|access denied",
+        r"|has a policy that prohibited|access denied|not a member of|permission to post",
         Cause.BLOCKED,
     ),
     # what it says is not welcome
@@ -210,17 +229,6 @@ REGISTERED: dict[str, Finding] = {
 
 #: Words that say it in passing, or that decisive codes would put differently.
 HINTS: tuple[Saying, ...] = (
-    Saying(
-        r"sender (address |domain )?(was |is )?(reject|refus|denied|not (allowed|authori[sz]ed"
-        r"|owned))"
-        r"|not (allowed|authori[sz]ed|permitted) to send( as| from)?|sendasdenied"
-        r"|not owned by user|(unroutable|invalid|unknown) sender|purported responsible address"
-        r"|(from|sender'?s?) (address|domain).{0,40}(not (exist|valid|found|resolve)|invalid"
-        r"|match|reject)|identity changes|domain of sender address .{0,60}does not"
-        r"|send mail as",
-        Cause.SENDER_REFUSED,
-        Scope.RELAY,
-    ),
     Saying(
         r"(account|mailbox|user|recipient|address).{0,60}(disabled|suspended|inactive|deactivated"
         r"|locked|discontinued)|mailbox.{0,10}not accepting|no longer valid",

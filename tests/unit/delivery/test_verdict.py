@@ -144,6 +144,46 @@ def test_what_is_against_us_stops_the_run_until_the_relay_has_taken_something(te
     assert (narrowed.state, narrowed.scope) == (State.REFUSED, Scope.RECIPIENT)
 
 
+SAID = [
+    ("452 4.2.2 The email account that you tried to reach is over quota.", Cause.MAILBOX_FULL),
+    ("550 5.7.26 Unauthenticated email is not accepted: DMARC policy.", Cause.BLOCKED),
+    ("421 4.7.28 An unusual rate of unsolicited mail from your IP", Cause.RATE_LIMITED),
+    ("550 5.7.60 Client does not have permissions to send as this", Cause.SENDER_REFUSED),
+    ("550 5.7.708 Access denied, traffic not accepted from this IP", Cause.BLOCKED),
+    ("550 5.1.10 RESOLVER.ADR.RecipientNotFound; not found", Cause.NO_SUCH_MAILBOX),
+    ("550 5.4.1 Recipient address rejected: Access denied. AS(2018)", Cause.NO_SUCH_MAILBOX),
+    ("451 4.7.500 Server busy. Please try again later", Cause.SYSTEM_TROUBLE),
+    ("550 5.7.1 Unable to relay", Cause.RELAY_DENIED),
+    ("550 relay not permitted", Cause.RELAY_DENIED),
+    ("553 sorry, that domain isn't in my list of allowed rcpthosts", Cause.RELAY_DENIED),
+    ("503 5.5.4 Error: send AUTH command first", Cause.AUTHENTICATION),
+    ("550 Unrouteable address", Cause.NO_SUCH_MAILBOX),
+    ("550 Sender verify failed", Cause.SENDER_REFUSED),
+    ("554 5.7.1 <a@b.example>: Sender address rejected: Access denied", Cause.SENDER_REFUSED),
+    ("450 4.1.1 Recipient address rejected: unverified address", Cause.NO_SUCH_MAILBOX),
+    ("552 5.2.3 Your message exceeded our message size limits", Cause.TOO_LARGE),
+    ("554 5.7.1 Message rejected under suspicion of SPAM", Cause.CONTENT_REFUSED),
+    ("451 4.7.1 Greylisting in action, please come back in 00:04:59", Cause.GREYLISTED),
+    ("450 4.7.1 Client host rejected: cannot find your hostname", Cause.BLOCKED),
+    ("554 Message rejected: Email address is not verified.", Cause.RELAY_DENIED),
+    ("454 Throttling failure: Daily message quota exceeded.", Cause.RATE_LIMITED),
+    ("550 5.4.6 Unusual sending activity detected", Cause.RATE_LIMITED),
+    ("550 mailbox unavailable", Cause.NO_SUCH_MAILBOX),
+    ("421 4.4.2 Error: timeout exceeded", Cause.SYSTEM_TROUBLE),
+    ("550 5.1.1 The email account that you tried to reach does not exist", Cause.NO_SUCH_MAILBOX),
+    ("552 5.7.0 blocked because its content presents a security issue", Cause.CONTENT_REFUSED),
+    ("535 5.7.3 Authentication unsuccessful", Cause.AUTHENTICATION),
+    ("550 5.7.1 Rejected by local policy", Cause.BLOCKED),
+    ("511 5.1.1 unknown address", Cause.NO_SUCH_MAILBOX),
+]
+
+
+@pytest.mark.parametrize(("text", "cause"), SAID)
+def test_knows_what_common_servers_say(text, cause):
+    """Replies of Gmail, Microsoft 365, SES, Postfix, Exim, qmail and others, at RCPT."""
+    assert _judge(Stage.RCPT, text).cause is cause
+
+
 @pytest.mark.parametrize(
     ("message", "is_offered", "cause"),
     [
