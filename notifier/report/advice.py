@@ -1,0 +1,173 @@
+"""What a cause means, and what to do about it.
+
+The causes are `model.Cause`; `delivery/verdict.py` finds them, this page explains them to the
+office that sent the mail. A test holds the table complete.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from notifier.locale import N_, _
+from notifier.model import Cause, State
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A cause in the reader's language."""
+
+    #: A few words, for a heading: "No such mailbox".
+    label: str
+    #: One or two plain sentences: what to do.
+    action: str
+
+
+#: English marks, translated when asked for.
+_TABLE: dict[Cause, tuple[str, str]] = {
+    Cause.ACCEPTED: (
+        N_("Accepted"),
+        N_("Nothing: the relay has taken the message."),
+    ),
+    Cause.NO_SUCH_MAILBOX: (
+        N_("No such mailbox"),
+        N_("Ask the person for the right address, correct it in the sheet, and send again."),
+    ),
+    Cause.MAILBOX_FULL: (
+        N_("Mailbox full"),
+        N_(
+            "Tell the person by another way that their mailbox is full, or ask for another "
+            "address. Retry these later."
+        ),
+    ),
+    Cause.MAILBOX_DISABLED: (
+        N_("Mailbox switched off"),
+        N_("The account is closed or suspended at its provider: ask the person for another one."),
+    ),
+    Cause.DOMAIN_NOT_FOUND: (
+        N_("No such mail domain"),
+        N_(
+            "Look for a slip of the pen after the @ sign, correct the address in the sheet, and "
+            "send again."
+        ),
+    ),
+    Cause.BAD_ADDRESS: (
+        N_("Address not understood"),
+        N_("The receiving server can't read the address: correct it in the sheet and send again."),
+    ),
+    Cause.GREYLISTED: (
+        N_("Asked to come back later"),
+        N_(
+            "Nothing: the receiving server puts every new sender off once. The message is tried "
+            "again by itself."
+        ),
+    ),
+    Cause.RATE_LIMITED: (
+        N_("Too much at once"),
+        N_(
+            "The messages are tried again by themselves. If this happens often, lower the relay's "
+            "`rate` in notifier.toml."
+        ),
+    ),
+    Cause.BLOCKED: (
+        N_("Blocked by the receiver's policy"),
+        N_(
+            "The address may be fine: the receiver does not trust the sending server. Show the "
+            "reply to whoever runs your relay, then retry."
+        ),
+    ),
+    Cause.CONTENT_REFUSED: (
+        N_("Content refused"),
+        N_(
+            "A filter took the message for spam or malware. Look at its links, attachments and "
+            "wording, change the template, then retry."
+        ),
+    ),
+    Cause.TOO_LARGE: (
+        N_("Message too large"),
+        N_(
+            "Make the attachments smaller, or put them on your site and send a link, then send "
+            "again."
+        ),
+    ),
+    Cause.AUTHENTICATION: (
+        N_("The relay does not accept the account"),
+        N_(
+            "Correct the relay's user name and password, test them with `notifier relay check`, "
+            "then resume the run."
+        ),
+    ),
+    Cause.TLS: (
+        N_("No safe connection"),
+        N_(
+            "Test the relay with `notifier relay check`; its certificate or TLS settings need "
+            "mending before the run can go on."
+        ),
+    ),
+    Cause.RELAY_DENIED: (
+        N_("The relay won't pass mail on"),
+        N_(
+            "Sign in to the relay with user name and password, or ask whoever runs it to let this "
+            "machine send, then resume the run."
+        ),
+    ),
+    Cause.SENDER_REFUSED: (
+        N_("Sender address not allowed"),
+        N_("Put an address that the relay's account may use into `from` of the campaign."),
+    ),
+    Cause.SYSTEM_TROUBLE: (
+        N_("Trouble at the receiving server"),
+        N_(
+            "Nothing yet: the message is tried again by itself. If it is given up, retry in a few "
+            "hours."
+        ),
+    ),
+    Cause.LINK_LOST: (
+        N_("Connection lost"),
+        N_(
+            "What was not on its way yet is tried again by itself. A message in doubt may have "
+            "arrived: ask the person before you retry it."
+        ),
+    ),
+    Cause.NOT_SMTP: (
+        N_("The relay does not speak SMTP"),
+        N_("Check host and port of the relay in notifier.toml with `notifier relay check`."),
+    ),
+    Cause.SMTPUTF8_NEEDED: (
+        N_("Address with letters the relay can't carry"),
+        N_("Ask the person for an address without accented letters."),
+    ),
+    Cause.RENDER_FAILED: (
+        N_("Message could not be made"),
+        N_("Mend the template or the row; `notifier campaign check` shows the line. Then retry."),
+    ),
+    Cause.SUPPRESSED: (
+        N_("On the list of addresses not to mail"),
+        N_(
+            "Nothing, if that is right. Otherwise take the address off with `notifier suppress "
+            "remove` and retry."
+        ),
+    ),
+    Cause.OTHER: (
+        N_("Other reasons"),
+        N_("Read the reply; it usually says what the receiving server minds."),
+    ),
+}
+
+#: Where the state says more than the cause.
+_BY_STATE: dict[State, str] = {
+    State.UNKNOWN: N_(
+        "The connection was lost after the message had left, so it may have arrived. Ask one of "
+        "the people; then retry with `--state unknown`, or leave it."
+    ),
+    State.CANCELLED: N_("Nothing: somebody cancelled these on purpose."),
+    State.EXPIRED: N_(
+        "It was tried until the time for trying was over. Read the last reply, then retry these "
+        "or ask for another address."
+    ),
+}
+
+
+def advise(cause: Cause, state: State | None = None) -> Advice:
+    """The cause in the language in use; with the delivery's state, advice that fits it."""
+    label, action = _TABLE[cause]
+    return Advice(_(label), _(_BY_STATE.get(state, action) if state else action))
