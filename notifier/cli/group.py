@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from notifier.cli.help import print_help
+from notifier.cli.usage import ClickUsageError
 from notifier.errors import UsageError
 from notifier.locale import N_, _
 from notifier.nearest import nearest
@@ -37,8 +38,8 @@ class Command(TyperCommand):
         """Parse; every complaint knows the command that it is about."""
         try:
             return super().parse_args(ctx, args)
-        except typer.BadParameter.__bases__[0] as exc:  # click's UsageError, wherever it lives
-            exc.ctx = exc.ctx or ctx  # type: ignore[attr-defined]
+        except ClickUsageError as exc:
+            exc.ctx = exc.ctx or ctx
             raise
 
 

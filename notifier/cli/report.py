@@ -12,7 +12,7 @@ import typer
 from notifier.cli import options
 from notifier.cli.console import heading, raw_output, say, table
 from notifier.cli.deliver import tell_causes
-from notifier.cli.runs import tell_summary
+from notifier.cli.runs import next_steps, tell_summary
 from notifier.cli.session import Session, session_of
 from notifier.errors import NotifierError, UsageError
 from notifier.locale import N_, _, ngettext

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from notifier.cli import options
+from notifier.cli.addresses import parse_one
 from notifier.cli.console import print_json, say, table
 from notifier.cli.group import add_command, group
 from notifier.cli.session import Session, session_of
@@ -45,7 +46,7 @@ def add(
 ) -> None:
     """Suppress addresses."""
     session = session_of(ctx)
-    checked = [_check(address) for address in addresses]
+    checked = [parse_one(address, _("the command line")) for address in addresses]
     _suppress(session, checked, reason, source="command")
     _tell_added(checked, as_json=as_json)
 
@@ -146,12 +147,6 @@ def _roster(file: Path) -> Roster:
     return open_roster(
         RecipientsSpec(file=file.name), root=file.resolve().parent, limits=LimitSettings()
     )
-
-
-def _check(address: str, *, where: str = "") -> str:
-    from notifier.recipients.address import parse_addresses
-
-    return parse_addresses(address, where)[0]
 
 
 def _suppress(session: Session, addresses: list[str], reason: str, *, source: str) -> None:

@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from notifier.cli.addresses import parse_one
 from notifier.cli.console import say, table
 from notifier.cli.interrupt import run_async
 from notifier.errors import UsageError
@@ -72,10 +73,9 @@ def send_trial(
 
     Raises RelayError where the relay can't be used at all.
     """
-    from notifier.recipients.address import parse_addresses
     from notifier.smtp.pool import Parcel, Pool
 
-    address = parse_addresses(to, "--to")[0]
+    address = parse_one(to, "--to")
     compiled = session.compiled(campaign)
     recipients = _first(session, campaign, count)
     now = float(int(time.time()))

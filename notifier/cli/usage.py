@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 #: Click's exceptions, wherever this Typer keeps them (its own copy since 0.26, before that click).
 _click: Any = sys.modules[typer.BadParameter.__module__]
 ClickException: Any = _click.ClickException
+ClickUsageError: Any = _click.UsageError
 NoArgsIsHelp: Any = getattr(_click, "NoArgsIsHelpError", ())
 
 #: Options that are understood before and after every command.
@@ -100,7 +101,7 @@ def _general(error: Any, ctx: Any) -> tuple[str, str]:
 def _param_name(param: Any) -> str:
     if param.param_type_name == "argument":
         return str(param.metavar or param.name).upper()
-    return max(param.opts, key=len)
+    return str(max(param.opts, key=len))
 
 
 #: Most specific first.
@@ -109,5 +110,5 @@ _TELLERS: tuple[tuple[Any, Callable[[Any, Any], tuple[str, str]]], ...] = (
     (_click.MissingParameter, _missing),
     (_click.BadParameter, _bad_value),
     (_click.BadOptionUsage, _bad_option),
-    (_click.UsageError, _general),
+    (ClickUsageError, _general),
 )

@@ -2,7 +2,7 @@ import pytest
 
 
 def test_init_makes_a_workspace_and_says_what_next(notifier, tmp_path):
-    """A new workspace has settings, a campaign, its template and its sheet; the next steps follow."""
+    """A new workspace has settings, a campaign, its template and its sheet; then come steps."""
     result = notifier("init", "school")
     assert result.code == 0
     assert (tmp_path / "school" / "notifier.toml").is_file()

@@ -13,8 +13,6 @@ from notifier.locale import LOCALES, use
 
 ROOT = Path(__file__).parents[3]
 READMES = ("README.md", "README.vi.md")
-#: Options of other programs that the READMEs may mention.
-FOREIGN = frozenset()
 
 
 def _commands(command, path=()):
@@ -31,11 +29,13 @@ def _built():
 
 @pytest.fixture(scope="module")
 def commands():
+    """Every command by its path."""
     return _built()
 
 
 @pytest.fixture(scope="module", params=READMES)
 def readme(request):
+    """Each README in turn."""
     return (ROOT / request.param).read_text(encoding="utf-8")
 
 
@@ -81,7 +81,7 @@ def test_the_readme_mentions_no_command_that_is_not_there(commands, readme):
 def test_the_readme_mentions_no_option_that_is_not_there(commands, readme):
     """Every option in a README is one of some command, or of the program itself."""
     known = {name for command in commands.values() for name in _options(command)}
-    known |= {"--workspace", "--debug", "--version", "--help"} | FOREIGN
+    known |= {"--workspace", "--debug", "--version", "--help"}
     mentioned = set(re.findall(r"(?<![\w-])(--?[a-z][a-z-]*)", "\n".join(_code(readme))))
     assert mentioned - known - {"-m"} == set()
 
