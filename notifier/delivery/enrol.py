@@ -26,7 +26,7 @@ from notifier.locale import _, ngettext
 from notifier.model import Recipient, Rejection, RunState, dump_context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from notifier.campaign import Campaign, Expect
     from notifier.ledger.ledger import Ledger, Run
@@ -61,13 +61,17 @@ def preflight(campaign: Campaign, roster: Roster) -> Survey:
     Raises GuardError with the figures where there is nobody to send to or the count is not what
     the campaign expects; SheetError where the sheet can't be read.
     """
-    fingerprint = _Fingerprint()
-    for item in roster:
-        fingerprint.add(item)
-    survey = _survey(roster, fingerprint)
+    reading = Surveyed(roster)
+    for _item in reading:
+        pass
+    check_survey(campaign, reading.survey())
+    return reading.survey()
+
+
+def check_survey(campaign: Campaign, survey: Survey) -> None:
+    """GuardError where there is nobody to send to, or not as many as the campaign expects."""
     _check_somebody(campaign, survey)
     _check_expected(campaign, survey)
-    return survey
 
 
 def enrol(
@@ -83,7 +87,8 @@ def enrol(
     """Start the run of this occurrence, or go on with it, until every row is in; the run.
 
     Doing it again changes nothing: a run that is past enrolment is returned as it is, and nobody
-    is enrolled twice. `survey` is what `preflight` found just before, so as not to count again.
+    is enrolled twice. `survey` is what `preflight` or a `Surveyed` reading found just before, where
+    there was one, so that the sheet is not counted again.
 
     Raises GuardError where expectations are not met, or the sheet is not what the run began with;
     SheetError and LedgerError as they come. Nothing is due before this returns.
@@ -110,36 +115,34 @@ def enrol(
 
 
 def _write(ledger: Ledger, campaign: Campaign, roster: Roster, run: Run, survey: Survey) -> None:
-    fingerprint = _Fingerprint()
-    for recipients, rejections in _batches(roster, fingerprint):
+    reading = Surveyed(roster)
+    for recipients, rejections in _batches(reading):
         ledger.enrol(run.id, recipients, rejections)
-    found = _survey(roster, fingerprint)
-    if found != survey:
+    if reading.survey() != survey:
         ledger.cancel(run.id)
         raise GuardError(
             _("The recipients changed while they were being read; nothing was sent."),
             where=campaign.recipients.file,
-            next_step=_("Save and close the sheet, then: notifier send {campaign} --again").format(
-                campaign=campaign.name
-            ),
+            next_step=_(
+                "Save and close the sheet, then: notifier send {campaign} --occurrence {name}"
+            ).format(campaign=campaign.name, name=f"{run.occurrence}-2"),
         )
     ledger.finish_enrolment(
         run.id,
-        rows=found.rows,
-        folded=found.folded,
-        extra_addresses=found.extra_addresses,
-        blank=found.blank,
-        totals=found.totals,
+        rows=survey.rows,
+        folded=survey.folded,
+        extra_addresses=survey.extra_addresses,
+        blank=survey.blank,
+        totals=survey.totals,
     )
 
 
 def _batches(
-    roster: Roster, fingerprint: _Fingerprint
+    items: Iterable[Recipient | Rejection],
 ) -> Iterator[tuple[list[Recipient], list[Rejection]]]:
     recipients: list[Recipient] = []
     rejections: list[Rejection] = []
-    for item in roster:
-        fingerprint.add(item)
+    for item in items:
         if isinstance(item, Rejection):
             rejections.append(item)
         else:
@@ -151,42 +154,46 @@ def _batches(
         yield recipients, rejections
 
 
-class _Fingerprint:
-    """Counts, and digests what it counts."""
+class Surveyed:
+    """A roster that is counted while somebody reads it, for those who read it anyway.
 
-    def __init__(self) -> None:
+    Iterate it to the end once, then ask for the `survey`.
+    """
+
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
         self._hash = hashlib.sha256()
-        self.recipients = 0
-        self.rejections = 0
+        self._recipients = 0
+        self._rejections = 0
 
-    def add(self, item: Recipient | Rejection) -> None:
-        """One more, in the sheet's order."""
+    def __iter__(self) -> Iterator[Recipient | Rejection]:
+        for item in self._roster:
+            self._count(item)
+            yield item
+
+    def survey(self) -> Survey:
+        """What was read."""
+        tally = self._roster.tally
+        return Survey(
+            rows=tally.rows,
+            recipients=self._recipients,
+            rejections=self._rejections,
+            folded=tally.folded,
+            extra_addresses=tally.extra_addresses,
+            blank=tally.blank,
+            totals=tally.totals,
+            digest=self._hash.hexdigest(),
+        )
+
+    def _count(self, item: Recipient | Rejection) -> None:
+        parts: tuple[object, ...]
         if isinstance(item, Rejection):
-            self.rejections += 1
+            self._rejections += 1
             parts = ("-", item.line, item.column, item.value)
         else:
-            self.recipients += 1
+            self._recipients += 1
             parts = ("+", item.line, item.key, item.address, item.name, dump_context(item))
         self._hash.update(repr(parts).encode("utf-8", "surrogatepass"))
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 in hex over everything so far."""
-        return self._hash.hexdigest()
-
-
-def _survey(roster: Roster, fingerprint: _Fingerprint) -> Survey:
-    tally = roster.tally
-    return Survey(
-        rows=tally.rows,
-        recipients=fingerprint.recipients,
-        rejections=fingerprint.rejections,
-        folded=tally.folded,
-        extra_addresses=tally.extra_addresses,
-        blank=tally.blank,
-        totals=tally.totals,
-        digest=fingerprint.digest,
-    )
 
 
 def _check_somebody(campaign: Campaign, survey: Survey) -> None:

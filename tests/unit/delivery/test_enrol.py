@@ -45,6 +45,7 @@ class Ledger:
         if self.run is None:
             self.run = SimpleNamespace(id=7, state=RunState.ENROLLING, new=new)
             self.run.source_digest = new.source_digest
+            self.run.occurrence = new.occurrence
         return self.run
 
     def get_run(self, run_id):
@@ -195,6 +196,13 @@ def test_a_sheet_that_changes_between_the_readings_stops_the_run(campaign):
         _enrol(ledger, campaign, roster)
     assert ledger.run.state is RunState.CANCELLED
     assert ledger.finished is None
+
+
+def test_the_way_out_names_an_occurrence_that_is_free(campaign):
+    """The run that was given up keeps its occurrence: the next step names another."""
+    with pytest.raises(GuardError) as caught:
+        _enrol(Ledger(), campaign, Roster([_recipients(3), _recipients(2)]))
+    assert caught.value.next_step.endswith("notifier send grades --occurrence 2027-01-15-2")
 
 
 def test_a_sheet_that_changed_since_a_cut_off_enrolment_adds_nothing(campaign, monkeypatch):
