@@ -1,0 +1,109 @@
+"""What a relay can do, and one message's envelope for it.
+
+What the relay is known to refuse is refused here without asking it, as a Reply whose text says so:
+
+    552 5.3.4   larger than the SIZE that it announced (RFC 1870)
+    553 5.6.7   an address or header needs SMTPUTF8, which it does not offer (RFC 6531)
+    554 5.6.3   bytes above 127, without 8BITMIME (RFC 6152)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from notifier.locale import _
+from notifier.model import Reply
+from notifier.smtp import commands
+
+if TYPE_CHECKING:
+    from notifier.model import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What EHLO announced (RFC 5321 section 4.1.1.1)."""
+
+    #: The relay's name for itself.
+    greeting: str = ""
+    #: Keyword in capitals -> parameters, as announced.
+    keywords: dict[str, str] | None = None
+    has_starttls: bool = False
+    has_pipelining: bool = False
+    has_8bitmime: bool = False
+    has_smtputf8: bool = False
+    has_size: bool = False
+    #: Noted; not used yet (RFC 3030).
+    has_chunking: bool = False
+    #: RFC 2034. Noted: enhanced codes are read wherever they stand.
+    has_enhanced_codes: bool = False
+    #: The largest message in bytes; 0: not said.
+    largest_message: int = 0
+    #: SASL mechanisms in capitals, in the relay's order.
+    mechanisms: tuple[str, ...] = ()
+
+
+#: Before EHLO, and after HELO.
+NO_CAPABILITIES = Capabilities()
+
+
+def read_capabilities(reply: Reply) -> Capabilities:
+    """The capabilities in a 250 to EHLO. `AUTH=` is how servers spelled it before RFC 2554."""
+    greeting, *lines = reply.text.split("\n")
+    keywords: dict[str, str] = {}
+    mechanisms: list[str] = []
+    for line in lines:
+        word, _sep, parameters = line.strip().partition(" ")
+        word, sign, more = word.upper().partition("=")
+        parameters = f"{more} {parameters}".strip() if sign else parameters.strip()
+        keywords.setdefault(word, parameters)
+        if word == "AUTH":
+            mechanisms += parameters.upper().split()
+    size = keywords.get("SIZE", "")
+    return Capabilities(
+        greeting=greeting,
+        keywords=keywords,
+        has_starttls="STARTTLS" in keywords,
+        has_pipelining="PIPELINING" in keywords,
+        has_8bitmime="8BITMIME" in keywords,
+        has_smtputf8="SMTPUTF8" in keywords,
+        has_size="SIZE" in keywords,
+        has_chunking="CHUNKING" in keywords,
+        has_enhanced_codes="ENHANCEDSTATUSCODES" in keywords,
+        largest_message=int(size) if size.isdecimal() and size.isascii() and len(size) < 20 else 0,  # noqa: PLR2004 - RFC 1870: at most 20 digits
+        mechanisms=tuple(dict.fromkeys(mechanisms)),
+    )
+
+
+def address_message(message: Message, relay: Capabilities) -> tuple[bytes, bytes] | Reply:
+    """`MAIL FROM` and `RCPT TO` for the message, or the refusal that the relay need not be asked.
+
+    Raises LocalProtocolError for an address that can't stand in an envelope.
+    """
+    data = message.data
+    is_8bit = message.is_8bit or not data.isascii()
+    is_utf8 = message.needs_smtputf8 or not (message.address.isascii() and message.sender.isascii())
+    if (is_8bit or is_utf8 or relay.largest_message) and (
+        objection := _objection(len(data), relay, is_8bit=is_8bit, is_utf8=is_utf8)
+    ):
+        return objection
+    mail = commands.mail_from(
+        message.sender,
+        size=len(data) if relay.has_size else 0,
+        is_8bit=is_8bit,
+        is_utf8=is_utf8,
+    )
+    return mail, commands.rcpt_to(message.address)
+
+
+def _objection(size: int, relay: Capabilities, *, is_8bit: bool, is_utf8: bool) -> Reply | None:
+    if relay.largest_message and size > relay.largest_message:
+        text = _("Not sent: the message has {size} bytes, and the relay takes {limit}.")
+        return Reply(552, "5.3.4", text.format(size=size, limit=relay.largest_message))
+    if is_utf8 and not relay.has_smtputf8:
+        text = _("Not sent: the address has letters beyond ASCII, and the relay can't carry them.")
+        return Reply(553, "5.6.7", text)
+    if is_8bit and not relay.has_8bitmime and not is_utf8:
+        text = _("Not sent: the message has 8-bit text, and the relay takes 7-bit text only.")
+        return Reply(554, "5.6.3", text)
+    return None

@@ -1,0 +1,431 @@
+"""How many connections there are to one relay, and who gets the next parcel.
+
+The pool *decides* purely (`plan`), and acts on it (`_carry_out`). Couriers take parcels themselves
+as long as there are any; one scout waits for the feed when there are none.
+
+How many: one at first. Each message that the relay takes makes room for one more, up to
+`max_connections` (Postfix grows its concurrency so), and one is opened when there is work for it.
+A relay that refuses another connection while some work gets no more of them for a while: that is
+no failure. A relay that can't be reached at all is tried again (`redial`), then `run` raises.
+
+If step X fails, what happens to whom?
+
+    opening, others are at work    fewer connections; nobody is touched
+    opening, nobody is at work     tried again after a wait; no parcel was taken for it
+    ... too often, or for good     `run` raises; what was taken is settled first
+    a connection is lost           its parcels are settled (in doubt: at most one); it is replaced
+    lost without one answer        counts as a failure to open
+    the feed raises                everything is settled, then `run` raises the same
+    `run` is cancelled             connections close at once; everything is settled before it ends
+    `stop`                         couriers finish what they hold, take leave, and `run` returns
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+from notifier.errors import RelayError
+from notifier.locale import _
+from notifier.smtp.connection import Dialler
+from notifier.smtp.courier import Courier
+from notifier.smtp.parcel import Feed, Parcel
+from notifier.smtp.redial import Redial
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from notifier.model import Submission
+    from notifier.settings import RelaySettings
+
+__all__ = ["Feed", "Parcel", "Plan", "Pool", "Stats"]
+
+#: Seconds without growth after a relay refused another connection.
+CALM = 30.0
+#: How far a connection's count and age stay below their limits, by chance, so that they don't all
+#: end at once.
+JITTER = 0.1
+#: Seconds that the end of `run` waits for intents that were asked for.
+PATIENCE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the pool is going to do."""
+
+    #: Connections to open.
+    connect: int
+    #: Idle ones that take their leave.
+    close: tuple[Courier, ...]
+    #: Busy ones that are too old: they take nothing more.
+    retire: tuple[Courier, ...]
+    #: When to plan again if nothing happens, on the pool's clock; None: no need.
+    wake_at: float | None
+    is_done: bool
+
+
+@dataclass(slots=True)
+class Stats:
+    """What a pool has seen."""
+
+    opened: int = 0
+    lost: int = 0
+    refused_connections: int = 0
+    taken: int = 0
+    settled: int = 0
+    accepted: int = 0
+
+
+class Pool:
+    """The connections to one relay."""
+
+    def __init__(
+        self,
+        relay: RelaySettings,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        random: Random | None = None,
+        on_event: Callable[[str, str], None] | None = None,
+        redial: Redial | None = None,
+    ) -> None:
+        """Raises SettingsError or TlsError for a password or `ca_file` that can't be read.
+
+        `on_event(kind, sentence)` hears `opened`, `lost`, `fewer` and `retry`; the sentences are
+        without secrets. `redial` says when to try again to connect.
+        """
+        self._relay = relay
+        self._dialler = Dialler(relay)
+        self._clock = clock
+        self._random = random or Random()  # noqa: S311 - for spreading load, not for secrets
+        self._on_event = on_event or (lambda _kind, _text: None)
+        self._redial = redial or Redial(relay.connect_attempts, self._random)
+        self._feed: Feed
+        self._couriers: set[Courier] = set()
+        self._idle: list[Courier] = []
+        self._openings: set[asyncio.Task[None]] = set()
+        self._deferred: set[asyncio.Future[bool]] = set()
+        self._window = 1
+        self._failures = 0
+        self._retry_at = 0.0
+        self._calm_until = 0.0
+        self._is_fed = False
+        self._is_stopping = False
+        self._is_exhausted = False
+        self._failure: BaseException | None = None
+        self._wake_at: float | None = None
+        self._stirred = asyncio.Event()
+        self._hungry = asyncio.Event()
+        self.stats = Stats()
+
+    def __repr__(self) -> str:
+        busy = len(self._couriers) - len(self._idle)
+        return (
+            f"<Pool {self._dialler.account.name}: {busy} busy, {len(self._idle)} idle, "
+            f"{len(self._openings)} opening, window {self._window}/{self._relay.max_connections}>"
+        )
+
+    @property
+    def size(self) -> int:
+        """Connections that are open or being opened."""
+        return len(self._couriers) + len(self._openings)
+
+    # --- the contract ------------------------------------------------------------------------
+
+    async def run(self, feed: Feed) -> None:
+        """Carry the feed's parcels until there are no more, and all are settled.
+
+        Raises RelayError when the relay can't be used, and whatever the feed raises; every parcel
+        that was taken is settled before that, and when this is cancelled.
+        """
+        self._feed = feed
+        scout = asyncio.create_task(self._scout())
+        self._hungry.set()
+        try:
+            while self._failure is None:
+                plan = self.plan(self._clock())
+                self._carry_out(plan)
+                if plan.is_done:
+                    break
+                await self._rest(plan.wake_at)
+        finally:
+            await self._wind_down(scout)
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Take nothing new; what is on the wire is finished, then `run` returns."""
+        self._is_stopping = True
+        self._stir()
+
+    def plan(self, now: float) -> Plan:
+        """What is to be done at that instant; changes nothing."""
+        if self._is_stopping or self._is_exhausted:
+            is_done = not self._couriers and not self._openings and not self._deferred
+            return Plan(0, tuple(self._idle), (), None, is_done)
+        wanted = self._wanted()
+        close = tuple(courier for courier in self._idle if now >= self._leaves_at(courier))
+        retire = tuple(
+            courier
+            for courier in self._couriers
+            if now >= courier.expires_at and not courier.is_worn and courier not in self._idle
+        )
+        return Plan(
+            connect=wanted if now >= self._retry_at else 0,
+            close=close,
+            retire=retire,
+            wake_at=self._next_look(wanted, {*close, *retire}, now),
+            is_done=False,
+        )
+
+    def _wanted(self) -> int:
+        if not self._is_fed or self._idle:
+            return 0
+        return max(0, min(self._window, self._relay.max_connections) - self.size)
+
+    def _leaves_at(self, courier: Courier) -> float:
+        return min(courier.expires_at, courier.idle_since + self._relay.idle_timeout)
+
+    def _next_look(self, wanted: int, leaving: set[Courier], now: float) -> float | None:
+        instants = [self._leaves_at(courier) for courier in self._idle if courier not in leaving]
+        instants += [
+            courier.expires_at
+            for courier in self._couriers
+            if courier not in leaving and not courier.is_worn
+        ]
+        if wanted and self._retry_at > now:
+            instants.append(self._retry_at)
+        return min(instants, default=None)
+
+    # --- acting ------------------------------------------------------------------------------
+
+    def _carry_out(self, plan: Plan) -> None:
+        if self._is_stopping or self._is_exhausted:
+            for opening in self._openings:
+                opening.cancel()
+        for courier in plan.retire:
+            courier.is_worn = True
+        for courier in plan.close:
+            self._idle.remove(courier)
+            courier.quit()
+        for _number in range(plan.connect):
+            self._openings.add(asyncio.create_task(self._open()))
+
+    async def _open(self) -> None:
+        try:
+            connection = await self._dialler.dial()
+        except RelayError as exc:
+            self._could_not_open(exc)
+        except Exception as exc:  # noqa: BLE001 - a bug in opening must end the run, not hang it
+            self.crash(exc)
+        else:
+            self._opened(
+                Courier(
+                    connection,
+                    self,
+                    messages=self._shorten(self._relay.max_messages_per_connection),
+                    expires_at=self._clock()
+                    + self._relay.max_connection_age * (1 - JITTER * self._random.random()),
+                )
+            )
+        finally:
+            task = asyncio.current_task()
+            assert task is not None
+            self._openings.discard(task)
+            self._stir()
+
+    def _shorten(self, count: int) -> int:
+        return max(1, round(count * (1 - JITTER * self._random.random())))
+
+    def _opened(self, courier: Courier) -> None:
+        self.stats.opened += 1
+        self._couriers.add(courier)
+        self._on_event("opened", _("A connection to the relay is open."))
+        courier.serve()
+
+    def _could_not_open(self, exc: RelayError) -> None:
+        self.stats.refused_connections += 1
+        others = len(self._couriers) + len(self._openings) - 1
+        if others > 0:
+            self._grow_no_more(others, exc)
+        else:
+            self._count_failure(exc)
+
+    def _grow_no_more(self, working: int, exc: RelayError) -> None:
+        self._window = max(1, working)
+        self._calm_until = self._clock() + CALM * (1 + self._random.random())
+        self._on_event("fewer", exc.message)
+
+    def _count_failure(self, exc: RelayError) -> None:
+        self._failures += 1
+        self._window = 1
+        wait = self._redial.wait(exc, self._failures)
+        if wait is None:
+            self.crash(exc)
+        else:
+            self._retry_at = self._clock() + wait
+            self._on_event("retry", exc.message)
+
+    async def _scout(self) -> None:
+        """Wait for the feed while somebody could use a parcel, and hand out what comes."""
+        try:
+            while not self._is_exhausted:
+                await self._hungry.wait()
+                self._hungry.clear()
+                while self._can_use_parcels():
+                    if not await self._feed.wait():
+                        self._is_exhausted = True
+                        break
+                    if not self._hand_out():
+                        await asyncio.sleep(0)  # the feed was too hopeful: let others go on
+            self._stir()
+        except Exception as exc:  # noqa: BLE001 - the feed's errors are raised by run
+            self.crash(exc)
+
+    def _can_use_parcels(self) -> bool:
+        if self._is_stopping or self._is_exhausted or self._failure is not None:
+            return False
+        return bool(self._idle) or (not self.size and not self._is_fed)
+
+    def _hand_out(self) -> bool:
+        """Let idle couriers take parcels, the last used first; whether anything came of it."""
+        if not self._idle:
+            self._is_fed = True
+            self._stir()
+            return True
+        served = 0
+        self._is_fed = True
+        while self._idle and self._is_fed:
+            self._idle.pop().serve()
+            served += self._is_fed
+        if self._is_fed:
+            self._stir()
+        return served > 0
+
+    async def _rest(self, wake_at: float | None) -> None:
+        self._wake_at = wake_at
+        delay = None if wake_at is None else max(0.0, wake_at - self._clock())
+        try:
+            async with asyncio.timeout(delay):
+                await self._stirred.wait()
+        except TimeoutError:
+            pass
+        self._stirred.clear()
+
+    def _stir(self) -> None:
+        self._stirred.set()
+
+    async def _wind_down(self, scout: asyncio.Task[None]) -> None:
+        tasks = [scout, *self._openings]
+        for task in tasks:
+            task.cancel()
+        error = self._failure if isinstance(self._failure, RelayError) else None
+        self._is_stopping = True
+        for courier in list(self._couriers):
+            courier.abort(error)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._deferred:
+            await asyncio.wait(self._deferred, timeout=PATIENCE)
+            await asyncio.sleep(0)  # their callbacks settle
+
+    # --- what couriers call (`courier.Dispatcher`) ---------------------------------------------
+
+    def take(self) -> Parcel | None:
+        """The next parcel, if there is one now."""
+        if self._is_stopping or self._failure is not None:
+            return None
+        try:
+            parcel = self._feed.take()
+        except Exception as exc:  # noqa: BLE001 - the feed's errors are raised by run
+            self.crash(exc)
+            return None
+        if parcel is None:
+            self._is_fed = False
+            return None
+        self._is_fed = True
+        self.stats.taken += 1
+        if self._window > len(self._couriers) + len(self._openings):
+            self._stir()
+        return parcel
+
+    def intend(self, parcel: Parcel) -> asyncio.Future[bool]:
+        """The durable intent; a feed that raises makes it a failed one."""
+        try:
+            return asyncio.ensure_future(self._feed.intend(parcel))
+        except Exception as exc:  # noqa: BLE001 - the feed's errors are raised by run
+            failed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            failed.set_exception(exc)
+            return failed
+
+    def settle(self, parcel: Parcel, submission: Submission) -> None:
+        """The parcel's end."""
+        self.stats.settled += 1
+        try:
+            self._feed.settle(parcel, submission)
+        except Exception as exc:  # noqa: BLE001 - the feed's errors are raised by run
+            self.crash(exc)
+
+    def settle_later(
+        self, intent: asyncio.Future[bool], parcel: Parcel, submission: Submission
+    ) -> None:
+        """The parcel's end, unless its intent turns out to be refused."""
+
+        def settle(done: asyncio.Future[bool]) -> None:
+            self._deferred.discard(done)
+            if done.cancelled() or done.exception() is not None or done.result():
+                self.settle(parcel, submission)
+            self._stir()
+
+        self._deferred.add(intent)
+        intent.add_done_callback(settle)
+
+    def succeeded(self) -> None:
+        """The relay took a message: there may be one more connection."""
+        self.stats.accepted += 1
+        self._failures = 0
+        if self._window < self._relay.max_connections and self._clock() >= self._calm_until:
+            self._window += 1
+
+    def answered(self) -> None:
+        """The relay gave a message some other reply: it is alive."""
+
+    def crash(self, exc: BaseException) -> None:
+        """End `run` with this, after settling."""
+        if self._failure is None:
+            self._failure = exc
+        self._stir()
+
+    def idle(self, courier: Courier) -> None:
+        """Nothing to do for this one."""
+        courier.idle_since = self._clock()
+        self._idle.append(courier)
+        self._hungry.set()
+        leaves_at = self._leaves_at(courier)
+        if (
+            self._is_stopping
+            or self._is_exhausted
+            or self._wake_at is None
+            or leaves_at < self._wake_at
+        ):
+            self._stir()
+
+    def gone(self, courier: Courier, error: RelayError | None) -> None:
+        """A connection is over."""
+        self._couriers.discard(courier)
+        if courier in self._idle:
+            self._idle.remove(courier)
+            error = None  # a relay may close what is idle
+        self._hungry.set()
+        self._stir()
+        if error is None or self._is_stopping:
+            return
+        self.stats.lost += 1
+        self._on_event("lost", error.message)
+        if courier.answers:
+            self._window = max(1, self._window - 1)
+        elif self.size:
+            self._grow_no_more(self.size, error)
+        else:
+            self._count_failure(error)

@@ -1,0 +1,107 @@
+"""A session tried out, for a person to read: what was said, and what the relay can do."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from notifier.errors import RelayError
+from notifier.smtp.connection import Dialler
+from notifier.smtp.envelope import NO_CAPABILITIES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from notifier.model import Submission
+    from notifier.settings import RelaySettings
+    from notifier.smtp.connection import Connection
+    from notifier.smtp.envelope import Capabilities
+
+
+@dataclass(slots=True)
+class Transcript:
+    """What a trial session showed; nothing in it is secret."""
+
+    relay: str
+    host: str
+    port: int
+    #: `C: EHLO ...`, `S: 250-...`; passwords are `***`.
+    lines: list[str] = field(default_factory=list)
+    #: `TLSv1.3`; empty without TLS.
+    tls_version: str = ""
+    cipher: str = ""
+    #: Until when the certificate is valid; None where it was not looked at.
+    certificate_ends: datetime | None = None
+    #: Of the last EHLO.
+    capabilities: Capabilities = NO_CAPABILITIES
+    is_signed_in: bool = False
+    #: Why the session failed; None when it went well.
+    error: RelayError | None = None
+
+
+class _Farewell:
+    """Waits for the end of the session."""
+
+    def __init__(self) -> None:
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def decided(self, submission: Submission) -> None:
+        """No message is sent."""
+
+    def go_ahead(self) -> None:
+        """No message is sent."""
+
+    def body_leaves(self) -> None:
+        """No message is sent."""
+
+    def ended(self, _error: RelayError | None, _fates: Sequence[Submission]) -> None:
+        """The connection is over."""
+        if not self.over.done():
+            self.over.set_result(None)
+
+
+async def check(relay: RelaySettings) -> Transcript:
+    """Connect, TLS, EHLO, sign in, take leave.
+
+    A RelayError is not raised but told in the transcript's `error`, since the lines before it are
+    what helps; SettingsError (no password to be read) and TlsError (`ca_file`) are raised.
+    """
+    dialler = Dialler(relay)
+    account = dialler.account
+    found = Transcript(account.name, account.host, account.port)
+
+    def note(side: str, line: str) -> None:
+        found.lines.append(f"{side}: {line}")
+
+    try:
+        connection = await dialler.dial(note)
+    except RelayError as exc:
+        found.error = exc
+        return found
+    found.capabilities = connection.session.capabilities
+    found.is_signed_in = bool(account.username)
+    _note_tls(connection, found)
+    await _leave(connection)
+    return found
+
+
+def _note_tls(connection: Connection, found: Transcript) -> None:
+    tls = connection.get_extra_info("ssl_object")
+    if tls is None:
+        return
+    found.tls_version = tls.version() or ""
+    cipher = tls.cipher()
+    found.cipher = cipher[0] if cipher else ""
+    ends = (tls.getpeercert() or {}).get("notAfter")
+    if ends:
+        found.certificate_ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC)
+
+
+async def _leave(connection: Connection) -> None:
+    farewell = _Farewell()
+    connection.listener = farewell
+    connection.quit()
+    await farewell.over
