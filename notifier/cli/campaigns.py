@@ -87,7 +87,7 @@ def check(
             count,
         ).format(count=count, errors=found.errors, warnings=found.warnings)
     )
-    _tell_rejections(len(found.rejections), loaded.name)
+    _tell_rejections(found.roster.tally.rejections, loaded.name)
     tell_problems(found)
     if found.is_ready:
         say(_("It is ready to be sent."), style="green")

@@ -97,7 +97,7 @@ def _send(session: Session, name: str, occurrence: str) -> tuple[RunSummary, Pat
     from notifier.cli.runs import tell_summary
     from notifier.cli.send import enrol_run, guard, make_plan
 
-    plan = make_plan(session, session.campaign(name), occurrence, "sandbox")
+    plan = make_plan(session, session.campaign(name), occurrence=occurrence, relay="sandbox")
     guard(plan)
     run_id = enrol_run(session, plan)
     say("")

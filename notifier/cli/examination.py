@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from notifier.cli.console import heading, say, table
+from notifier.errors import GuardError
 from notifier.locale import _, ngettext
 from notifier.model import Recipient, Rejection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from notifier.campaign import Campaign
     from notifier.cli.session import Session
+    from notifier.delivery.enrol import Survey
     from notifier.recipients.roster import Roster
     from notifier.render.preflight import Problem
     from notifier.render.templates import CompiledCampaign
@@ -47,22 +49,35 @@ class Examination:
     campaign: Campaign
     compiled: CompiledCampaign
     roster: Roster
+    survey: Survey | None = None
+    #: Why the sheet as a whole can't be sent: nobody in it, or not as many as expected.
+    objection: GuardError | None = None
     first: Recipient | None = None
-    addresses: set[str] = field(default_factory=set)
+    #: Addresses that must not be mailed, as `Session.suppressed` gives them.
+    blocked: frozenset[str] = frozenset()
+    suppressed: int = 0
     errors: int = 0
     warnings: int = 0
     groups: dict[tuple[object, ...], ProblemGroup] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
 
-    def _recipients(self) -> Iterator[Recipient]:
-        for item in self.roster:
+    def _recipients(self, items: Iterable[Recipient | Rejection]) -> Iterator[Recipient]:
+        for item in items:
             if isinstance(item, Rejection):
-                self.rejections.append(item)
+                if len(self.rejections) < _KEPT:
+                    self.rejections.append(item)
                 continue
             self.first = self.first or item
-            self.addresses.add(item.address)
+            self.suppressed += item.address.lower() in self.blocked
             yield item
+
+    def inspect(self, items: Iterable[Recipient | Rejection]) -> None:
+        """Render everybody's message and keep what is wrong with them."""
+        from notifier.render.preflight import inspect
+
+        for problem in inspect(self.compiled, self._recipients(items)):
+            self._note(problem)
 
     def _note(self, problem: Problem) -> None:
         if problem.severity == "error":
@@ -76,25 +91,10 @@ class Examination:
         if len(self.problems) < _KEPT:
             self.problems.append(problem)
 
-    def unexpected(self) -> str:
-        """A sentence where the number of recipients is not what the campaign expects."""
-        expect = self.campaign.expect
-        count = self.roster.tally.recipients
-        if expect is None or expect.admits(count):
-            return ""
-        low, high = expect.recipients
-        if high is None:
-            return _(
-                "The campaign expects {low} recipients or more, the sheet has {count}."
-            ).format(low=low, count=count)
-        return _("The campaign expects {low} to {high} recipients, the sheet has {count}.").format(
-            low=low, high=high, count=count
-        )
-
     @property
     def is_ready(self) -> bool:
-        """Whether every message can be sent and the count is as expected."""
-        return not self.errors and not self.unexpected() and self.first is not None
+        """Whether every message can be made and there are as many as expected."""
+        return not self.errors and self.objection is None
 
     def as_dict(self) -> dict[str, Any]:
         """What `campaign check --json` prints."""
@@ -108,7 +108,7 @@ class Examination:
             "rejections": tally.rejections,
             "errors": self.errors,
             "warnings": self.warnings,
-            "unexpected": self.unexpected(),
+            "unexpected": self.objection.message if self.objection else "",
             "problems": [problem_dict(problem) for problem in self.problems],
         }
 
@@ -128,19 +128,25 @@ def problem_dict(problem: Problem) -> dict[str, Any]:
 
 
 def examine(session: Session, campaign: Campaign) -> Examination:
-    """Read the sheet and render every message; nothing is sent or written."""
-    from notifier.render.preflight import inspect
+    """Read the sheet once and render every message; nothing is sent or written."""
+    from notifier.delivery.enrol import Surveyed, check_survey
 
     found = Examination(campaign, session.compiled(campaign), session.roster(campaign))
-    for problem in inspect(found.compiled, found._recipients()):  # noqa: SLF001 - one file, one noun
-        found._note(problem)  # noqa: SLF001 - as above
+    found.blocked = session.suppressed()
+    reading = Surveyed(found.roster)
+    found.inspect(reading)
+    found.survey = reading.survey()
+    try:
+        check_survey(campaign, found.survey)
+    except GuardError as exc:
+        found.objection = exc
     return found
 
 
 def tell_problems(found: Examination) -> None:
     """Print the problems, grouped, with recipients and the template's line."""
-    if found.unexpected():
-        say(found.unexpected(), style="red")
+    if found.objection is not None:
+        say(found.objection.message, style="red")
     if not found.groups:
         return
     heading(_("Problems"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import typer
 
 from notifier.cli import options
@@ -9,6 +11,9 @@ from notifier.cli.console import facts, print_json, say
 from notifier.cli.group import add_command, group
 from notifier.cli.session import session_of
 from notifier.locale import N_, _
+
+if TYPE_CHECKING:
+    from notifier.smtp.transcript import Transcript
 
 app = group(N_("The mail servers that messages are submitted through."))
 
@@ -29,17 +34,42 @@ def check(
     """Try the relay; RelayError where it can't be used."""
     import asyncio
 
-    from notifier.smtp.pool import check as try_relay
+    from notifier.smtp.transcript import check as try_relay
 
     relay = session_of(ctx).workspace.relay(name)
-    transcript = asyncio.run(try_relay(relay))
-    if as_json:
-        print_json({"relay": name, "host": relay.host, "port": relay.port, **transcript.as_dict()})
+    found = asyncio.run(try_relay(relay))
+    if as_json and found.error is None:
+        print_json(_as_dict(name, found))
         return
-    say(*transcript.lines)
+    if not as_json:
+        say(*found.lines)
+    if found.error is not None:
+        raise found.error
     say("")
     say(_("The relay {relay} can be used.").format(relay=name), style="green")
-    facts([(_("host"), f"{relay.host}:{relay.port}"), (_("TLS"), relay.tls)])
+    ends = found.certificate_ends
+    facts(
+        [
+            (_("host"), f"{found.host}:{found.port}"),
+            (_("TLS"), f"{found.tls_version} {found.cipher}".strip() or _("none")),
+            (_("certificate valid until"), ends.date().isoformat() if ends else None),
+            (_("signed in as"), relay.username if found.is_signed_in else None),
+        ]
+    )
+
+
+def _as_dict(name: str, found: Transcript) -> dict[str, Any]:
+    ends = found.certificate_ends
+    return {
+        "relay": name,
+        "host": found.host,
+        "port": found.port,
+        "tls_version": found.tls_version,
+        "cipher": found.cipher,
+        "certificate_ends": ends.isoformat() if ends else None,
+        "is_signed_in": found.is_signed_in,
+        "lines": list(found.lines),
+    }
 
 
 add_command(app, "check", check, CHECK_HELP)

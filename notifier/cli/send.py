@@ -24,6 +24,8 @@ from notifier.model import FINAL_STATES, RunState, State
 
 if TYPE_CHECKING:
     from notifier.campaign import Campaign
+    from notifier.delivery.occurrence import Choice
+    from notifier.ledger.ledger import Run
     from notifier.ledger.reports import RunSummary
     from notifier.settings import RelaySettings
 
@@ -40,10 +42,9 @@ class Plan:
 
     found: Examination
     relay: RelaySettings
-    occurrence: str
-    #: The run of this occurrence, where there is one already.
+    choice: Choice
+    #: How far the run of this occurrence is, where there is one already.
     run: RunSummary | None
-    suppressed: int
     #: `--workspace DIR`, `--occurrence NAME`, ...: what the next command must repeat.
     repeated: tuple[str, ...] = ()
 
@@ -53,26 +54,22 @@ class Plan:
         return self.found.campaign
 
     @property
+    def occurrence(self) -> str:
+        """Which sending of the campaign this is."""
+        return self.choice.occurrence
+
+    @property
     def left(self) -> int:
         """Messages that are still to be sent."""
         if self.run is not None and self.run.state is not RunState.ENROLLING:
             done = FINAL_STATES | {State.UNKNOWN}
             return sum(n for state, n in self.run.counts.items() if state not in done)
-        return self.found.roster.tally.recipients - self.suppressed
+        return self.found.roster.tally.recipients - self.found.suppressed
 
     @property
     def seconds(self) -> float:
         """How long the limits make it take at least."""
         return shortest_seconds(self.left, (*self.relay.rate, *self.campaign.rate))
-
-    @property
-    def is_over(self) -> bool:
-        """Whether there is nothing to go on with."""
-        return self.run is not None and self.run.state in (
-            RunState.FINISHED,
-            RunState.CANCELLED,
-            RunState.HELD,
-        )
 
     def as_dict(self) -> dict[str, Any]:
         """What a dry run's `--json` prints: the keys of a run, and what is only known before."""
@@ -94,12 +91,12 @@ class Plan:
             "seconds": None,
             "messages_per_second": None,
             "left": self.left,
-            "suppressed": self.suppressed,
+            "suppressed": self.found.suppressed,
             "relay": self.relay.name,
             "estimated_seconds": self.seconds,
             "errors": self.found.errors,
             "warnings": self.found.warnings,
-            "unexpected": self.found.unexpected(),
+            "unexpected": self.found.objection.message if self.found.objection else "",
         }
 
 
@@ -116,16 +113,21 @@ def send(
         metavar="NAME",
         help=N_("Which sending of the campaign this is; today's date if not given."),
     ),
+    again: bool = typer.Option(
+        False, "--again", help=N_("A new run, although the campaign was sent today already.")
+    ),
     relay: str | None = options.RELAY,
     as_json: bool = options.JSON,
 ) -> int:
     """Plan a run; with --live enrol and deliver it."""
     session = session_of(ctx)
-    plan = make_plan(session, session.campaign(campaign), occurrence, relay)
+    plan = make_plan(
+        session, session.campaign(campaign), occurrence=occurrence, again=again, relay=relay
+    )
     if not live:
         return _tell_dry_run(plan, as_json=as_json)
     guard(plan)
-    if plan.is_over and plan.run is not None:
+    if plan.choice.is_over and plan.run is not None:
         return _tell_over(session, plan.run, as_json=as_json)
     if not yes and not as_json and sys.stdin.isatty():
         confirm(_question(plan))
@@ -133,64 +135,58 @@ def send(
 
 
 def make_plan(
-    session: Session, campaign: Campaign, occurrence: str | None, relay: str | None
+    session: Session,
+    campaign: Campaign,
+    *,
+    occurrence: str | None = None,
+    again: bool = False,
+    relay: str | None = None,
 ) -> Plan:
-    """Examine everything that sending needs; nothing is written."""
-    name, run = _choose_occurrence(session, campaign, occurrence)
-    chosen = session.relay(campaign, relay or (run.relay if run else None))
+    """Examine everything that sending needs; nothing is written.
+
+    Raises GuardError where an unfinished run of other recipients is in the way.
+    """
+    from notifier.delivery.occurrence import choose_occurrence
+
     found = examine(session, campaign)
+    choice = choose_occurrence(
+        campaign.name,
+        today=datetime.now(UTC).astimezone(session.zone).date(),
+        source_digest=found.survey.digest if found.survey else "",
+        find=lambda reference: _find(session, reference),
+        asked=occurrence or "",
+        again=again,
+    )
+    run = _summary(session, choice.run.id) if choice.run else None
+    chosen = session.relay(campaign, relay or (run.relay if run else None))
     repeated = ["--relay", relay] if relay else []
-    repeated += ["--occurrence", occurrence] if occurrence else []
+    repeated += ["--occurrence", choice.occurrence] if occurrence or again else []
     repeated += ["--workspace", str(session.root)] if session.root else []
-    suppressed = _count_suppressed(session, found)
-    return Plan(found, chosen, name, run, suppressed, tuple(repeated))
+    return Plan(found, chosen, choice, run, tuple(repeated))
 
 
-def _choose_occurrence(
-    session: Session, campaign: Campaign, asked: str | None
-) -> tuple[str, RunSummary | None]:
-    """The run to go on with: the one asked for, else an unfinished one, else today's."""
-    if asked:
-        return asked, _find(session, f"{campaign.name}@{asked}")
-    latest = _find(session, campaign.name)
-    if latest and latest.state not in (RunState.FINISHED, RunState.CANCELLED):
-        return latest.occurrence, latest
-    today = datetime.now(UTC).astimezone(session.zone).strftime("%Y-%m-%d")
-    return today, _find(session, f"{campaign.name}@{today}")
-
-
-def _find(session: Session, reference: str) -> RunSummary | None:
+def _find(session: Session, reference: str) -> Run | None:
     if not session.has_ledger():
         return None
     with session.ledger() as ledger:
         try:
-            run_id = ledger.find_run(reference).id
+            return ledger.find_run(reference)
         except UsageError:
             return None
+
+
+def _summary(session: Session, run_id: int) -> RunSummary:
     with session.reader() as reader:
         return reader.summary(run_id)
-
-
-def _count_suppressed(session: Session, found: Examination) -> int:
-    if not session.has_ledger():
-        return 0
-    with session.ledger() as ledger:
-        return sum(ledger.is_suppressed(address) for address in found.addresses)
 
 
 def guard(plan: Plan) -> None:
     """GuardError where the campaign must not be sent as it is."""
     found, name = plan.found, plan.campaign.name
-    if found.unexpected():
-        raise GuardError(
-            found.unexpected(),
-            where=str(plan.campaign.path),
-            next_step=_(
-                "Look at the sheet (notifier recipients check {campaign}), or mend expect."
-            ).format(campaign=name),
-        )
+    if found.objection is not None:
+        raise found.objection
     if found.errors:
-        first = next(iter(found.groups.values())).first
+        first = next(it.first for it in found.groups.values() if it.first.severity == "error")
         raise GuardError(
             ngettext(
                 "{count} message can't be made, so nothing was sent: {first}",
@@ -199,12 +195,6 @@ def guard(plan: Plan) -> None:
             ).format(count=found.errors, first=first.message),
             where=first.file or str(plan.campaign.path),
             next_step=f"notifier campaign check {name}",
-        )
-    if found.first is None:
-        raise GuardError(
-            _("There is nobody to send to: the sheet has no recipients."),
-            where=str(plan.campaign.recipients.file),
-            next_step=f"notifier recipients check {name}",
         )
 
 
@@ -236,10 +226,11 @@ def enrol_run(session: Session, plan: Plan) -> int:
         run = enrol(
             ledger,
             plan.campaign,
-            session.roster(plan.campaign),
+            plan.found.roster,
             occurrence=plan.occurrence,
             relay=plan.relay.name,
             template_digest=plan.found.compiled.digest,
+            survey=plan.found.survey,
         )
         return run.id
 
@@ -252,7 +243,7 @@ def _tell_over(session: Session, run: RunSummary, *, as_json: bool) -> int:
     say(_("This run is over: nothing was sent."))
     for step in next_steps(run):
         say(_("  next: {step}").format(step=step))
-    again = f"notifier send {run.campaign} --occurrence {run.occurrence}-2"
+    again = f"notifier send {run.campaign} --again"
     say(_("  to send the campaign once more, as a new run: {step}").format(step=again))
     return 0
 
@@ -285,7 +276,7 @@ def _tell_figures(plan: Plan) -> None:
             (_("recipients"), tally.recipients),
             (_("rejected"), tally.rejections),
             (_("folded into another row"), tally.folded or None),
-            (_("suppressed"), plan.suppressed or None),
+            (_("suppressed"), plan.found.suppressed or None),
             (_("occurrence"), plan.occurrence),
             (_("so far"), counts_line(plan.run.counts) if plan.run else None),
             (_("will be mailed"), plan.left),
@@ -328,9 +319,9 @@ def _tell_next(plan: Plan) -> None:
     if not plan.found.is_ready:
         say(_("  next: {step}").format(step=f"notifier campaign check {name}"))
         return
-    if plan.is_over and plan.run is not None:
+    if plan.choice.is_over and plan.run is not None:
         say(_("This run is over; there is nothing left to send."))
-        again = f"notifier send {name} --occurrence {plan.occurrence}-2"
+        again = f"notifier send {name} --again"
         say(_("  to send the campaign once more, as a new run: {step}").format(step=again))
         return
     say("")

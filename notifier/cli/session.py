@@ -115,6 +115,13 @@ class Session:
         """Whether anything was ever sent from this workspace."""
         return self.workspace.ledger_path.exists()
 
+    def suppressed(self) -> frozenset[str]:
+        """The addresses that must not be mailed, in small letters."""
+        if not self.has_ledger():
+            return frozenset()
+        with self.ledger() as ledger:
+            return frozenset(it.address.lower() for it in ledger.suppressions())
+
     def require_ledger(self) -> None:
         """UsageError where nothing was ever sent from this workspace."""
         if not self.has_ledger():

@@ -124,8 +124,8 @@ def _addresses_in(file: Path) -> Iterator[str]:
         lines = file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
         for number, line in enumerate(lines, 1):
             if line.strip() and not line.lstrip().startswith("#"):
-                yield _check(
-                    line.strip(), where=_("{file}, line {line}").format(file=file, line=number)
+                yield parse_one(
+                    line.strip(), _("{file}, line {line}").format(file=file, line=number)
                 )
         return
     for item in _roster(file):

@@ -59,7 +59,12 @@ def office(notifier, tmp_path):
         text = settings.read_text(encoding="utf-8")
         text = re.sub(r"port = 2525", f"port = {server.port}", text)
         text += '\n[retry]\nfirst = "0.2s"\nfactor = 1\njitter = 0\n'
+        text += '[relays.local]\nhost = "127.0.0.1"\ntls = "none"\nconnect_attempts = 1\n'
+        text += f"port = {server.port}\n"
         settings.write_text(text, encoding="utf-8")
+        campaign = tmp_path / "campaigns" / "notice.yaml"
+        text = campaign.read_text(encoding="utf-8").replace("relay: sandbox", "relay: local")
+        campaign.write_text(text, encoding="utf-8")
         yield server
 
 

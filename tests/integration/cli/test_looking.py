@@ -129,10 +129,10 @@ def test_a_delivery_is_shown_with_its_row_and_attempts(notifier, office):
 
 def test_a_relay_can_be_tried(notifier, office):
     """`relay check` shows the conversation; a relay that isn't there is exit code 3."""
-    result = notifier("relay", "check", "sandbox")
+    result = notifier("relay", "check", "local")
     assert result.code == 0
     assert "EHLO" in result.out
-    assert notifier("relay", "check", "sandbx").code == 2
+    assert notifier("relay", "check", "locl").code == 2
     office.stop()
     office._thread.join()
-    assert notifier("relay", "check", "sandbox").code == 3
+    assert notifier("relay", "check", "local").code == 3
