@@ -28,6 +28,9 @@ MAX_LINE = 1000
 
 END_OF_DATA = b"\r\n.\r\n"
 
+#: Replies that may wait while the client's next command is here already. Those after which a line
+#: is closed or encrypted are not among them.
+_MAY_WAIT = (b"250 2.", b"354 ")
 #: Ends that a further byte may make the end of data.
 _BEGUN = tuple(END_OF_DATA[:n] for n in range(1, len(END_OF_DATA)))
 
@@ -47,6 +50,10 @@ class Session(SMTP):
     #: What the reader takes at once; the limit of RFC 5321 is checked over the whole message.
     line_length_limit = 2**18
 
+    def __init__(self, desk: Desk, **options: Any) -> None:
+        super().__init__(desk, **options)
+        self._held: list[bytes] = []
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has come, or its line is encrypted from now on."""
         self.event_handler.enter(self)
@@ -61,6 +68,27 @@ class Session(SMTP):
         """Drop the line at once, without a word."""
         if isinstance(self.transport, asyncio.WriteTransport):
             self.transport.abort()
+
+    def finish(self) -> None:
+        """End the line once what was said has left."""
+        if self.transport is not None:
+            self.transport.close()
+
+    async def push(self, status: str | bytes) -> None:
+        """Reply; replies to pipelined commands travel together (RFC 2920 section 3.2)."""
+        reply = status.encode("utf-8") if isinstance(status, str) else status
+        self._held.append(reply + b"\r\n")
+        # a public way to ask a reader whether a line is there does not exist
+        has_next = b"\n" in getattr(self._reader, "_buffer", b"")
+        if not (has_next and reply.startswith(_MAY_WAIT)):
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Send the replies that wait for company."""
+        if self._held:
+            self._writer.write(b"".join(self._held))
+            self._held.clear()
+            await self._writer.drain()
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
         found = _ADDRESS.fullmatch(arg.strip())
@@ -171,6 +199,7 @@ class Desk:
         """The recipient meets what the rules say."""
         seconds, rule = self._rules.meet(address)
         if seconds:
+            await server.flush()
             await self._sleep(seconds)
         if rule is None:
             envelope.rcpt_tos.append(address)
@@ -178,7 +207,8 @@ class Desk:
         sender = envelope.mail_from or ""
         if rule.action == "drop":
             self._tell(Event("dropped", sender, address, ""))
-            server.hang_up()
+            await server.flush()  # what was kept before is not to be in doubt
+            server.finish()
             await asyncio.get_running_loop().create_future()  # cancelled as the line goes down
         reply = reply_of(rule, address)
         kind = "refused" if rule.action == "refuse" else "deferred"
