@@ -7,7 +7,7 @@ from pathlib import Path  # noqa: TC003 - typer reads annotations when it builds
 import typer
 
 from notifier.cli import options
-from notifier.cli.console import print_json, say, table
+from notifier.cli.console import print_json, say, suggest, table
 from notifier.cli.examination import examine, tell_problems
 from notifier.cli.group import add_command, group
 from notifier.cli.session import Session, session_of
@@ -42,7 +42,7 @@ def list_all(ctx: typer.Context, as_json: bool = options.JSON) -> int:
                 folder=session.workspace.root / "campaigns"
             )
         )
-        say(_("  next: {step}").format(step="notifier init DIR --sample"))
+        suggest("notifier init DIR --sample")
     else:
         table(
             (_("campaign"), _("title"), _("recipients from"), _("relay")),
@@ -91,7 +91,7 @@ def check(
     tell_problems(found)
     if found.is_ready:
         say(_("It is ready to be sent."), style="green")
-        say(_("  next: {step}").format(step=f"notifier send {loaded.name}"))
+        suggest(f"notifier send {loaded.name}")
     return 0 if found.is_ready else 1
 
 

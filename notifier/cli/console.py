@@ -64,6 +64,12 @@ def say(*lines: str, style: str = "", stderr: bool = False) -> None:
         print(text, file=stream)
 
 
+def suggest(*steps: str) -> None:
+    """Print the commands that somebody will probably type next, each once."""
+    for step in dict.fromkeys(steps):
+        say(_("  next: {step}").format(step=step))
+
+
 def heading(text: str) -> None:
     """Print a line that starts something, with an empty one before it."""
     say("")

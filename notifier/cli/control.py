@@ -7,7 +7,7 @@ import sys
 import typer
 
 from notifier.cli import options
-from notifier.cli.console import print_json, say
+from notifier.cli.console import print_json, say, suggest
 from notifier.cli.runs import tell_summary
 from notifier.cli.session import Session, session_of
 from notifier.errors import UsageError
@@ -106,8 +106,7 @@ def retry(
             count,
         ).format(count=count)
     )
-    step = f"notifier resume {run_id}" if count else f"notifier report {run_id}"
-    say(_("  next: {step}").format(step=step))
+    suggest(f"notifier resume {run_id}" if count else f"notifier report {run_id}")
 
 
 _RETRIABLE_BY_ADDRESS = tuple(state for state in _RETRIABLE if state is not State.UNKNOWN)
@@ -140,4 +139,4 @@ def _tell(session: Session, run_id: int, *, as_json: bool, step: str) -> None:
         print_json(summary.as_dict())
         return
     tell_summary(summary, session.zone)
-    say(_("  next: {step}").format(step=step))
+    suggest(step)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from notifier.cli.console import facts, heading, print_json, say
+from notifier.cli.console import facts, heading, print_json, say, suggest
 from notifier.cli.progress import display
 from notifier.cli.runs import has_failures, next_steps, tell_summary
 from notifier.cli.words import spell_moment
@@ -96,8 +96,7 @@ def tell_outcome(
     _tell_deferred(session, summary)
     steps = next_steps(summary)
     report = f"notifier report {summary.id}"
-    for step in steps if report in steps else [*steps, report]:
-        say(_("  next: {step}").format(step=step))
+    suggest(*steps, report)
 
 
 def tell_causes(reader: Reader, run_id: int) -> None:

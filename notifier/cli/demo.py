@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer  # noqa: TC002 - typer reads annotations when it builds
 
-from notifier.cli.console import facts, heading, say
+from notifier.cli.console import facts, heading, say, suggest
 from notifier.cli.samples import copy_samples
 from notifier.cli.session import Session, session_of
 from notifier.errors import UsageError
@@ -143,8 +143,8 @@ def _tell_places(session: Session, maildir: Path, reports: list[tuple[RunSummary
     say("", _("{count} messages were accepted by the sandbox.").format(count=accepted))
     last = reports[0][0]
     prefix = "" if _is_here(session) else f"--workspace {session.root} "
-    for command in ("runs", f"report {last.id}", f"recipients check {last.campaign}"):
-        say(_("  next: {step}").format(step=f"notifier {prefix}{command}"))
+    commands = ("runs", f"report {last.id}", f"recipients check {last.campaign}")
+    suggest(*(f"notifier {prefix}{command}" for command in commands))
 
 
 def _is_here(session: Session) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from notifier.cli.console import heading, say, table
+from notifier.cli.console import heading, say, suggest, table
 from notifier.errors import GuardError
 from notifier.locale import _, ngettext
 from notifier.model import Recipient, Rejection
@@ -159,9 +159,7 @@ def tell_problems(found: Examination) -> None:
             named += " " + ngettext("and {count} more", "and {count} more", more).format(count=more)
         rows.append((_severity(it.severity), group.count, _place(it), it.message, named))
     table((_("kind"), _("count"), _("where"), _("what"), _("recipients")), rows, right=(1,))
-    for step in dict.fromkeys(group.first.next_step for group in found.groups.values()):
-        if step:
-            say(_("  next: {step}").format(step=step))
+    suggest(*(it.first.next_step for it in found.groups.values() if it.first.next_step))
 
 
 def _severity(severity: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 import typer
 
 from notifier.cli import options
-from notifier.cli.console import heading, raw_output, say, table
+from notifier.cli.console import heading, raw_output, say, suggest, table
 from notifier.cli.deliver import tell_causes
 from notifier.cli.runs import next_steps, tell_summary
 from notifier.cli.session import Session, session_of
@@ -134,9 +134,8 @@ def _tell_report(session: Session, reader: Reader, summary: RunSummary) -> None:
     tell_causes(reader, summary.id)
     _tell_rejections(reader, summary)
     _tell_deliveries(reader, summary)
-    for step in [*next_steps(summary), f"notifier report {summary.id} --format html"]:
-        if step != f"notifier report {summary.id}":
-            say(_("  next: {step}").format(step=step))
+    here = f"notifier report {summary.id}"
+    suggest(*(it for it in next_steps(summary) if it != here), f"{here} --format html")
 
 
 def _tell_rejections(reader: Reader, summary: RunSummary) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from notifier.cli import options
-from notifier.cli.console import facts, print_json, say, table
+from notifier.cli.console import facts, print_json, say, suggest, table
 from notifier.cli.session import session_of
 from notifier.cli.words import counts_line, spell_moment, spell_seconds
 from notifier.locale import N_, _
@@ -40,7 +40,7 @@ def runs(
         print_json([summary.as_dict() for summary in found])
     elif not found:
         say(_("Nothing has been sent from this workspace yet."))
-        say(_("  next: {step}").format(step="notifier campaign list"))
+        suggest("notifier campaign list")
     else:
         _tell_runs(found, session.zone)
 
@@ -84,8 +84,7 @@ def status(ctx: typer.Context, run: str = options.RUN, as_json: bool = options.J
         print_json(summary.as_dict())
     else:
         tell_summary(summary, session.zone)
-        for step in next_steps(summary):
-            say(_("  next: {step}").format(step=step))
+        suggest(*next_steps(summary))
     return 1 if has_failures(summary) else 0
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from notifier.cli import options
-from notifier.cli.console import facts, heading, print_json, say, table
+from notifier.cli.console import facts, heading, print_json, say, suggest, table
 from notifier.cli.control import confirm
 from notifier.cli.estimate import shortest_seconds, spell_rates
 from notifier.cli.examination import Examination, examine, tell_problems
@@ -241,8 +241,7 @@ def _tell_over(session: Session, run: RunSummary, *, as_json: bool) -> int:
         return 0
     tell_summary(run, session.zone)
     say(_("This run is over: nothing was sent."))
-    for step in next_steps(run):
-        say(_("  next: {step}").format(step=step))
+    suggest(*next_steps(run))
     again = f"notifier send {run.campaign} --again"
     say(_("  to send the campaign once more, as a new run: {step}").format(step=again))
     return 0
@@ -317,7 +316,7 @@ def _tell_notes(plan: Plan) -> None:
 def _tell_next(plan: Plan) -> None:
     name = plan.campaign.name
     if not plan.found.is_ready:
-        say(_("  next: {step}").format(step=f"notifier campaign check {name}"))
+        suggest(f"notifier campaign check {name}")
         return
     if plan.choice.is_over and plan.run is not None:
         say(_("This run is over; there is nothing left to send."))

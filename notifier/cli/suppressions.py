@@ -9,7 +9,7 @@ import typer
 
 from notifier.cli import options
 from notifier.cli.addresses import parse_one
-from notifier.cli.console import print_json, say, table
+from notifier.cli.console import print_json, say, suggest, table
 from notifier.cli.group import add_command, group
 from notifier.cli.session import Session, session_of
 from notifier.cli.words import spell_moment
@@ -166,7 +166,7 @@ def _tell_added(addresses: list[str], *, as_json: bool) -> None:
             len(addresses),
         ).format(count=len(addresses))
     )
-    say(_("  next: {step}").format(step="notifier suppress list"))
+    suggest("notifier suppress list")
 
 
 add_command(app, "add", add, ADD_HELP)
