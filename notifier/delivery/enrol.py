@@ -123,9 +123,9 @@ def _write(ledger: Ledger, campaign: Campaign, roster: Roster, run: Run, survey:
         raise GuardError(
             _("The recipients changed while they were being read; nothing was sent."),
             where=campaign.recipients.file,
-            next_step=_(
-                "Save and close the sheet, then: notifier send {campaign} --occurrence {name}"
-            ).format(campaign=campaign.name, name=f"{run.occurrence}-2"),
+            next_step=_("Save and close the sheet, then: notifier send {campaign} --again").format(
+                campaign=campaign.name
+            ),
         )
     ledger.finish_enrolment(
         run.id,

@@ -198,11 +198,11 @@ def test_a_sheet_that_changes_between_the_readings_stops_the_run(campaign):
     assert ledger.finished is None
 
 
-def test_the_way_out_names_an_occurrence_that_is_free(campaign):
-    """The run that was given up keeps its occurrence: the next step names another."""
+def test_the_way_out_asks_for_another_occurrence(campaign):
+    """The run that was given up keeps its occurrence: the next step begins anew."""
     with pytest.raises(GuardError) as caught:
         _enrol(Ledger(), campaign, Roster([_recipients(3), _recipients(2)]))
-    assert caught.value.next_step.endswith("notifier send grades --occurrence 2027-01-15-2")
+    assert caught.value.next_step.endswith("notifier send grades --again")
 
 
 def test_a_sheet_that_changed_since_a_cut_off_enrolment_adds_nothing(campaign, monkeypatch):
