@@ -1,0 +1,172 @@
+"""A raw cell -> a plain value, as the sheet shows it.
+
+Text becomes a number or a date only where nothing is lost by it: `007`, `1.10` and `0912345678`
+stay text, `8,5` and `8.5` are 8.5, `10.0` (what exports make of Excel's 10) is 10. `1.234` and
+`1,234` stay text, because one reader's thousand is another's fraction. Days come first:
+`05/09/2027` is the fifth of September. Times written as text stay as they are written.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING, TypeAlias
+
+from notifier.locale import current
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from notifier.model import Value
+
+#: What readers yield: text, numbers, or a tagged tuple for what marshal can't carry
+#: (see `workbook_reader`): ("d", year, month, day), ("dt", ...), ("t", ...), ("s", seconds),
+#: ("e", "#N/A"), ("p", fraction, decimals).
+RawCell: TypeAlias = str | float | bool | tuple[str | int | float, ...] | None
+
+#: What Excel shows where a formula fails.
+ERRORS = frozenset(
+    {
+        "#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!",
+        "#SPILL!", "#CALC!", "#GETTING_DATA", "#FIELD!", "#BLOCKED!",
+    }
+)  # fmt: skip
+
+_INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,14})", re.ASCII)
+_DECIMAL = re.compile(r"(-?(?:0|[1-9]\d{0,13}))[.,](\d{1,14})", re.ASCII)
+_THOUSAND = re.compile(r"-?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
+_CLOCK = r"(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?"
+_DAY_FIRST = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})" + _CLOCK, re.ASCII)
+_YEAR_FIRST = re.compile(r"(\d{4})-(\d{2})-(\d{2})" + _CLOCK, re.ASCII)
+_STARTS_NUMBER = frozenset("-0123456789")
+#: Excel holds 15 significant digits; what is beyond them was never typed by anybody.
+_DIGITS = 15
+#: A decimal's digits that a float gives back as they were.
+_INTEGRAL = 1e15
+_SPACES = str.maketrans(dict.fromkeys("\u00a0\u2007\u202f\u3000\t", " "))
+_INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]")
+
+
+def tidy(text: str) -> str:
+    """NFC, no space around, plain spaces, line ends as LF; nothing else is touched."""
+    if not text.isascii():
+        text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text).translate(_SPACES))
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.strip()
+    if text[:1] == "'" and text[1:2] in {"=", "+", "-", "@"}:
+        return text[1:]  # what neutralises a formula in an export is not part of the text
+    return text
+
+
+def from_text(text: str) -> Value:
+    """The value that a text cell shows; None where it is blank."""
+    text = tidy(text)
+    if not text:
+        return None
+    if text[0] not in _STARTS_NUMBER or text[-1] not in _STARTS_NUMBER:
+        return text
+    return _number(text) if _is_numeric(text) else _moment(text)
+
+
+def _is_numeric(text: str) -> bool:
+    return _INTEGER.fullmatch(text) is not None or _DECIMAL.fullmatch(text) is not None
+
+
+def _number(text: str) -> Value:
+    if _INTEGER.fullmatch(text):
+        return text if text == "-0" else int(text)
+    if _THOUSAND.fullmatch(text):
+        return text
+    found = _DECIMAL.fullmatch(text)
+    if found is None:
+        return text
+    whole, fraction = found.groups()
+    if fraction == "0":
+        return text if whole == "-0" else int(whole)
+    if fraction[-1] == "0" or len(whole.lstrip("-")) + len(fraction) > _DIGITS:
+        return text
+    return float(f"{whole}.{fraction}")
+
+
+def _moment(text: str) -> Value:
+    if found := _DAY_FIRST.fullmatch(text):
+        day, _separator, month, year, *clock = found.groups()
+    elif found := _YEAR_FIRST.fullmatch(text):
+        year, month, day, *clock = found.groups()
+    else:
+        return text
+    try:
+        day_part = date(int(year), int(month), int(day))
+        hour, minute, second = (int(part or 0) for part in clock)
+        moment = datetime.combine(day_part, time(hour, minute, second))
+    except ValueError:
+        return text
+    return moment if clock[0] else day_part
+
+
+def from_number(number: float) -> Value:
+    """153590.0 -> 153590; 8.499999999999999 -> 8.5."""
+    if number.is_integer() and -_INTEGRAL < number < _INTEGRAL:
+        return int(number)
+    shown = float(f"{number:.{_DIGITS}g}")
+    return int(shown) if shown.is_integer() and abs(shown) < _INTEGRAL else shown
+
+
+def from_cell(cell: RawCell) -> Value:
+    """The value of a cell as a reader yields it."""
+    kind = type(cell)
+    if kind is str:
+        return from_text(cell)  # type: ignore[arg-type]  # its type was looked at
+    if kind is float:
+        return from_number(cell)  # type: ignore[arg-type]  # its type was looked at
+    if isinstance(cell, tuple):
+        return _TAGS[str(cell[0])](*cell[1:])
+    return cell
+
+
+def _from_datetime(  # noqa: PLR0917 - as the reader's tuple has them
+    year: int, month: int, day: int, hour: int, minute: int, second: int, micro: int
+) -> Value:
+    moment = datetime(year, month, day, hour, minute, second, micro)  # noqa: DTZ001 - a cell has no zone
+    return moment.date() if moment.time() == time() else moment
+
+
+def _from_seconds(seconds: float) -> Value:
+    """A duration: a time of day below 24 hours, else as Excel's [h]:mm:ss shows it."""
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    if 0 <= whole < 24 * 3600:
+        return time(hours, minutes, rest)
+    return f"{hours}:{minutes:02}:{rest:02}"
+
+
+def _from_percent(fraction: float, decimals: int) -> Value:
+    text = f"{fraction * 100:.{decimals}f}%"
+    return text.replace(".", ",") if current() == "vi" else text
+
+
+_TAGS: dict[str, Callable[..., Value]] = {
+    "d": date,
+    "dt": _from_datetime,
+    "t": time,
+    "s": _from_seconds,
+    "e": str,
+    "p": _from_percent,
+}
+
+
+def spell(value: Value) -> str:
+    """The text that identifies a value: for keys, and for what a rejection shows."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        return f"{value:.{_DIGITS}g}"
+    if isinstance(value, datetime):
+        return value.isoformat(" ")
+    return str(value)
