@@ -1,0 +1,1 @@
+"""From a campaign to outcomes: enrolment, throttling, retries, verdicts and the engine."""

@@ -1,0 +1,377 @@
+"""What the pool's connections ask for messages, and where they bring the replies.
+
+The feed stands between three speeds: the ledger hands over due deliveries in batches, assembly
+makes them messages one after the other, and the wire takes them as the relay and the limits allow.
+It keeps a small stock of finished messages so that no connection waits for a render, and not more,
+so that memory doesn't grow with the run.
+
+If step X fails, what happens to whom?
+
+    a message can't be made     that delivery is refused (`assemble`); the others go on
+    a limit is reached          `take` gives nothing until the limit allows it; nobody is touched
+    the intent isn't durable    the message doesn't leave
+    a reply refuses somebody    that delivery alone, as `verdict` judges
+    the relay is in trouble     the delivery is given back unburnt; after a row of these without one
+                                success, or at once where it is for good, the run stops and says why
+    the ledger is unavailable   nothing new is taken; what was on the wire is in doubt at worst
+    the program is killed       claims are taken over at the next start, intents become `unknown`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from notifier.delivery.verdict import judge
+from notifier.errors import MessageError, NotifierError, RelayRefused, TemplateError
+from notifier.ledger.ledger import Claimed, Intent, Result
+from notifier.locale import _
+from notifier.model import (
+    Cause,
+    Message,
+    Outcome,
+    Recipient,
+    Scope,
+    Stage,
+    State,
+    Submission,
+    load_context,
+)
+from notifier.smtp.pool import Parcel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from notifier.delivery.progress import Meter
+    from notifier.delivery.retry import RetryPolicy
+    from notifier.delivery.throttle import Throttle
+    from notifier.ledger.ledger import Ledger
+    from notifier.ledger.writer import Writer
+
+#: Deliveries claimed at once: large enough that a claim's fixed cost is nothing.
+CLAIM_BATCH = 500
+#: Finished messages kept ready, and the bytes they may take: large attachments keep fewer.
+STOCK = 64
+STOCK_BYTES = 16_000_000
+#: Messages assembled before the loop gets its turn, so that replies never wait long.
+ASSEMBLY_SLICE = 8
+#: Results and intents that may wait for the disk before nothing new is taken, and the seconds
+#: until a connection looks again.
+BACKLOG = 2_000
+BREATH = 0.02
+
+
+@dataclass(slots=True)
+class Job:
+    """A claimed delivery with its message, on its way."""
+
+    claimed: Claimed
+    #: When the message was made, the `Date:` of each attempt.
+    message_at: float
+    digest: str
+    taken_at: float = 0.0
+    is_intended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a feed goes by: whose deliveries, through which relay, how to judge and to retry."""
+
+    run_id: int
+    worker_id: int
+    relay: str
+    lease_seconds: float
+    #: Makes the message: `(recipient, token=..., at=...)`; TemplateError or MessageError.
+    assemble: Callable[..., Message]
+    throttle: Throttle
+    policy: RetryPolicy
+    clock: Callable[[], float]
+    #: Whether a message in doubt is sent again by itself (the campaign's `on_doubt: resend`).
+    resends_doubt: bool
+    #: Failures of the relay in a row, without one success, before the run is stopped.
+    patience: int
+    #: Whether to stay for deferred deliveries until they are due.
+    waits: bool = True
+
+
+class RunFeed:
+    """The deliveries of one run, for one worker: `smtp.pool.Feed`."""
+
+    def __init__(self, terms: Terms, writer: Writer, ledger: Ledger, meter: Meter) -> None:
+        self._terms = terms
+        self._writer = writer
+        self._ledger = ledger
+        self._meter = meter
+        self._claimed: deque[Claimed] = deque()
+        self._ready: deque[Parcel] = deque()
+        self._ready_bytes = 0
+        self._jobs: dict[int, Job] = {}
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._stirred = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_closed = False
+        self._troubles = 0
+        self._in_flight = 0
+        #: Why the run can't go on, where the relay or the ledger is the reason.
+        self.failure: NotifierError | None = None
+        #: When the next deferred delivery is due, while there is nothing else to do.
+        self.waiting_until: float | None = None
+        #: Seconds until the limits admit the next message; 0 while they do.
+        self.limited_for = 0.0
+
+    # --- what a connection calls -------------------------------------------------------------
+
+    def take(self) -> Parcel | None:
+        """The next message, or None while there is none or a limit is reached."""
+        if self._is_closed or not self._ready:
+            return None
+        if self._writer.backlog > BACKLOG:
+            self._wake_after(BREATH)
+            return None
+        now = self._terms.clock()
+        delay = self._terms.throttle.admit(now)
+        self.limited_for = delay
+        if delay > 0:
+            self._wake_after(delay)
+            return None
+        parcel = self._ready.popleft()
+        self._ready_bytes -= len(parcel.message.data)
+        self._jobs[parcel.id].taken_at = now
+        self._in_flight += 1
+        if len(self._ready) < STOCK // 2:
+            self._stirred.set()
+        return parcel
+
+    async def wait(self) -> bool:
+        """Until there may be a message; False when none will come any more."""
+        if self._is_closed:
+            return False
+        if self._ready and self.limited_for <= 0 and self._writer.backlog <= BACKLOG:
+            return True
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self._wake(1)  # it was meant for somebody who can use it
+            elif waiter in self._waiters:
+                self._waiters.remove(waiter)
+            raise
+        return not self._is_closed
+
+    def intend(self, parcel: Parcel) -> asyncio.Future[bool]:
+        """Write down that the message may leave now; True once that is durable."""
+        job = self._jobs[parcel.id]
+        job.is_intended = True
+        future = self._writer.intend(
+            Intent(
+                delivery_id=parcel.id,
+                at=self._terms.clock(),
+                message_at=job.message_at,
+                digest=job.digest,
+            )
+        )
+        future.add_done_callback(lambda done: self._forget_if_lost(parcel.id, done))
+        return future
+
+    def settle(self, parcel: Parcel, submission: Submission) -> None:
+        """Record what the wire said; once for each message taken."""
+        job = self._jobs.pop(parcel.id)
+        self._in_flight -= 1
+        outcome = judge(submission)
+        self._note_trouble(outcome, submission)
+        if outcome.state is State.PENDING and submission.reply is None and not job.is_intended:
+            self._put_back(parcel, job)
+        else:
+            self._writer.settle(self._result(job, submission, outcome))
+            self._meter.settled += 1
+        self._stirred.set()
+
+    # --- stock -------------------------------------------------------------------------------
+
+    async def fill(self) -> None:
+        """Keep the stock filled until the run has nothing left to send, or `close` is called."""
+        try:
+            while not self._is_closed:
+                if len(self._ready) >= STOCK or self._ready_bytes >= STOCK_BYTES:
+                    await self._stir()
+                elif self._claimed or await self._claim():
+                    self._assemble_slice()
+                    await asyncio.sleep(0)
+                elif not await self._has_more():
+                    self.close()
+        except NotifierError as exc:
+            self.failure = self.failure or exc
+            self.close()
+
+    def close(self) -> None:
+        """Give out nothing more; whoever waits is told so. What is on the wire still settles."""
+        self._is_closed = True
+        self._stirred.set()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._wake(len(self._waiters))
+
+    async def _claim(self) -> bool:
+        terms = self._terms
+        claimed = await self._writer.call(
+            self._ledger.claim, terms.run_id, terms.worker_id, CLAIM_BATCH, terms.lease_seconds
+        )
+        self._claimed.extend(claimed)
+        return bool(claimed)
+
+    async def _has_more(self) -> bool:
+        """Wait for what may still become due; False when there is nothing to wait for."""
+        if self._in_flight or self._ready:
+            await self._stir()
+            return True
+        due_at = await self._writer.call(self._ledger.next_due_at, self._terms.run_id)
+        if due_at is None or (not self._terms.waits and due_at > self._terms.clock()):
+            return False
+        self.waiting_until = due_at
+        await self._stir(max(0.01, due_at - self._terms.clock()))
+        self.waiting_until = None
+        return True
+
+    async def _stir(self, seconds: float | None = None) -> None:
+        """Until something changed, or for so many seconds."""
+        self._stirred.clear()
+        if self._is_closed:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stirred.wait()
+        except TimeoutError:
+            pass
+
+    def _assemble_slice(self) -> None:
+        made = 0
+        while self._claimed and made < ASSEMBLY_SLICE:
+            made += self._assemble(self._claimed.popleft())
+        self._wake(made)
+
+    def _assemble(self, claimed: Claimed) -> bool:
+        message_at = claimed.message_at or float(int(self._terms.clock()))
+        row, columns, rows = load_context(claimed.context)
+        recipient = Recipient(
+            line=claimed.line,
+            key=claimed.key,
+            address=claimed.address,
+            name=claimed.name,
+            row=row,
+            columns=columns,
+            rows=rows,
+        )
+        try:
+            message = self._terms.assemble(recipient, token=claimed.token, at=message_at)
+        except (TemplateError, MessageError) as exc:
+            self._refuse_unmade(claimed, exc)
+            return False
+        digest = hashlib.sha256(message.data).hexdigest()
+        self._jobs[claimed.id] = Job(claimed, message_at, digest)
+        self._ready.append(Parcel(claimed.id, message))
+        self._ready_bytes += len(message.data)
+        return True
+
+    # --- outcomes ----------------------------------------------------------------------------
+
+    def _result(self, job: Job, submission: Submission, outcome: Outcome) -> Result:
+        now = self._terms.clock()
+        reply = submission.reply
+        state, due_at = self._next(job.claimed, outcome, now)
+        return Result(
+            delivery_id=job.claimed.id,
+            number=job.claimed.attempts + 1,
+            relay=self._terms.relay,
+            started_at=job.taken_at,
+            at=now,
+            stage=submission.stage,
+            code=reply.code if reply else None,
+            enhanced=reply.enhanced if reply else "",
+            text=reply.text if reply else submission.error,
+            state=state,
+            cause=outcome.cause,
+            next_attempt_at=due_at,
+            burns_attempt=outcome.burns_attempt,
+        )
+
+    def _next(
+        self, claimed: Claimed, outcome: Outcome, now: float
+    ) -> tuple[State, float | None]:
+        """The state the delivery goes to, and when it is due again."""
+        state = outcome.state
+        if state is State.PENDING:
+            return state, now + self._terms.policy.pause_seconds
+        if state is State.UNKNOWN and self._terms.resends_doubt:
+            state = State.DEFERRED
+        if state is not State.DEFERRED:
+            return state, None
+        first_at = claimed.first_attempt_at or now
+        due_at = self._terms.policy.next_attempt_at(outcome, claimed.attempts + 1, first_at, now)
+        return (State.EXPIRED, None) if due_at is None else (State.DEFERRED, due_at)
+
+    def _refuse_unmade(self, claimed: Claimed, exc: NotifierError) -> None:
+        job = Job(claimed, 0.0, "", taken_at=self._terms.clock())
+        text = f"{exc.message} ({exc.where})" if exc.where else exc.message
+        submission = Submission(Stage.ASSEMBLE, None, text)
+        outcome = Outcome(State.REFUSED, Scope.MESSAGE, Cause.RENDER_FAILED)
+        self._writer.settle(self._result(job, submission, outcome))
+
+    def _put_back(self, parcel: Parcel, job: Job) -> None:
+        self._jobs[parcel.id] = job
+        self._ready.appendleft(parcel)
+        self._ready_bytes += len(parcel.message.data)
+        self._wake(1)
+
+    def _forget_if_lost(self, delivery_id: int, done: asyncio.Future[bool]) -> None:
+        """A delivery that is not ours any more is not settled either: let go of it."""
+        if not done.cancelled() and done.exception() is None and not done.result():
+            self._jobs.pop(delivery_id, None)
+            self._in_flight -= 1
+            self._stirred.set()
+
+    def _note_trouble(self, outcome: Outcome, submission: Submission) -> None:
+        if outcome.scope is not Scope.RELAY or outcome.state is State.UNKNOWN:
+            self._troubles = 0
+            return
+        self._troubles += 1
+        reply = submission.reply
+        is_final = reply is not None and reply.is_permanent
+        if self.failure is None and (is_final or self._troubles >= self._terms.patience):
+            said = str(reply) if reply else submission.error
+            self.failure = RelayRefused(
+                _("The relay {relay} does not take our mail: {reply}").format(
+                    relay=self._terms.relay, reply=said
+                ),
+                stage=submission.stage,
+                reply=reply,
+                where=_("relay {relay}, at {stage}").format(
+                    relay=self._terms.relay, stage=submission.stage.value
+                ),
+                next_step=_("Nobody's attempt was used up. Mend it, then resume the run."),
+            )
+            self.close()
+
+    # --- waking ------------------------------------------------------------------------------
+
+    def _wake(self, count: int) -> None:
+        while count > 0 and self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                count -= 1
+
+    def _wake_after(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(seconds, self._end_limit)
+
+    def _end_limit(self) -> None:
+        self._timer = None
+        self.limited_for = 0.0
+        self._wake(len(self._ready))

@@ -1,0 +1,106 @@
+"""A real Postfix, Debian's package, in a folder of its own on the loopback address."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+DAEMONS = Path("/usr/lib/postfix/sbin")
+
+MAIN = """\
+compatibility_level = 3.6
+queue_directory = {root}/queue
+data_directory = {root}/data
+mail_owner = postfix
+setgid_group = postdrop
+command_directory = /usr/sbin
+daemon_directory = /usr/lib/postfix/sbin
+meta_directory = /etc/postfix
+shlib_directory = no
+maillog_file = {root}/log
+maillog_file_prefixes = {root}
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+myhostname = postfix.school.example
+mydestination =
+mynetworks = 127.0.0.0/8
+relay_transport = discard:
+default_transport = discard:
+smtpd_data_restrictions = reject_unauth_pipelining
+smtpd_recipient_restrictions = check_recipient_access inline:{{ {{nobody@parents.example = 550 5.1.1 no such user}} }}, permit_mynetworks, reject
+"""
+
+MASTER = """\
+{port} inet n - n - - smtpd
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+proxymap unix - - n - - proxymap
+discard unix - - n - - discard
+error unix - - n - - error
+retry unix - - n - - error
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+class Postfix:
+    """A running Postfix: its port, and what its log says."""
+
+    def __init__(self, root):
+        self.root = root
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        for folder in ("etc", "queue", "data"):
+            (root / folder).mkdir()
+        root.chmod(0o755)
+        (root / "etc/main.cf").write_text(MAIN.format(root=root))
+        (root / "etc/master.cf").write_text(MASTER.format(port=self.port))
+        shutil.chown(root / "data", "postfix")
+
+    def command(self, verb):
+        """Run `postfix start` or `postfix stop` on this instance."""
+        environment = {**os.environ, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+        subprocess.run(
+            ["postfix", "-c", self.root / "etc", verb],
+            check=True,
+            env=environment,
+            capture_output=True,
+        )
+
+    def queued(self, expected, seconds=30.0):
+        """Queue ids by Message-ID, once the log shows as many as expected (or time is up)."""
+        deadline = time.monotonic() + seconds
+        while True:
+            log = (self.root / "log").read_text()
+            found = dict(re.findall(r"cleanup\[\d+\]: (\w+): message-id=(<[^>]+>)", log))
+            if len(found) >= expected or time.monotonic() > deadline:
+                return {message_id: queue_id for queue_id, message_id in found.items()}
+            time.sleep(0.1)  # the log is written by another program
+
+
+@pytest.fixture
+def postfix():
+    """A Postfix that queues what it is given and discards it."""
+    if not (DAEMONS / "smtpd").exists() or os.geteuid() != 0:
+        pytest.skip("needs Debian's postfix and root: apt-get install postfix")
+    root = Path(tempfile.mkdtemp(prefix="notifier-postfix-"))
+    instance = Postfix(root)
+    instance.command("start")
+    try:
+        yield instance
+    finally:
+        instance.command("stop")
+        shutil.rmtree(root, ignore_errors=True)
