@@ -64,9 +64,11 @@ class Window:
             recent.append(found)
         self.instants.extend(reversed(recent))
 
-    def shift(self, seconds: float) -> None:
-        """Move the past by so many seconds: the clock was set back."""
-        self.instants = deque((at + seconds for at in self.instants), maxlen=self.count)
+    def follow(self, now: float) -> None:
+        """Move the past along where the clock was set back: the last one was just now, then."""
+        if self.instants and self.instants[-1] > now:
+            back = now - self.instants[-1]
+            self.instants = deque((at + back for at in self.instants), maxlen=self.count)
 
 
 class Throttle:
@@ -112,7 +114,8 @@ class Throttle:
 
     def delay(self, now: float) -> float:
         """Seconds until `admit` will admit; 0.0 when it would now. Counts nothing."""
-        self._follow_clock(now)
+        for window in self.windows:
+            window.follow(now)
         return max(0.0, self._opening() - now)
 
     def holding(self, now: float) -> Rate | None:
@@ -155,12 +158,6 @@ class Throttle:
 
     def _opening(self) -> float:
         return max((window.opens_at() for window in self.windows), default=-inf)
-
-    def _follow_clock(self, now: float) -> None:
-        newest = max((w.instants[-1] for w in self.windows if w.instants), default=-inf)
-        if newest > now:
-            for window in self.windows:
-                window.shift(now - newest)
 
 
 def least_seconds(count: int, rates: Iterable[Rate]) -> float:

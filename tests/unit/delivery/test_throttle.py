@@ -153,6 +153,17 @@ def test_a_clock_set_back_holds_for_one_window_at_most():
     assert throttle.admit(6_400.75) == 0.25
 
 
+def test_a_clock_set_back_is_followed_once_by_those_who_share_a_limit():
+    """Two campaigns below one relay notice the jump one after the other; its limit is kept."""
+    relay = Throttle([Rate(3, 60.0)])
+    first = Throttle([Rate(9, 60.0)], within=relay)
+    second = Throttle([Rate(9, 60.0)], within=relay)
+    assert [first.admit(10_000.0), second.admit(10_001.0)] == [0.0, 0.0]
+    assert first.admit(5_000.0) == 0
+    assert second.admit(5_000.0) == 59.0
+    assert first.admit(5_000.0) == 59.0
+
+
 def test_says_which_limit_holds():
     """The limit that holds back longest is the one that people are told of."""
     slow, quick = Rate(2, 3600.0), Rate(1, 1.0)
