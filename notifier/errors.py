@@ -86,11 +86,35 @@ class TemplateError(NotifierError):
 
     kind = "template"
 
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str = "",
+        next_step: str = "",
+        problem: str = "template",
+        file: str = "",
+        line: int = 0,
+    ) -> None:
+        super().__init__(message, where=where, next_step=next_step)
+        #: The same for every recipient that meets it; preflight groups by it, `file` and `line`.
+        self.problem = problem
+        self.file = file
+        #: 1-based; 0 where no line is to blame.
+        self.line = line
+
 
 class MessageError(NotifierError):
     """A message must not leave: a forged header, too large, an attachment out of bounds."""
 
     kind = "message"
+
+    def __init__(
+        self, message: str, *, where: str = "", next_step: str = "", problem: str = "message"
+    ) -> None:
+        super().__init__(message, where=where, next_step=next_step)
+        #: The same for every recipient that meets it; preflight groups by it.
+        self.problem = problem
 
 
 class GuardError(NotifierError):

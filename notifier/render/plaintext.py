@@ -260,36 +260,36 @@ def finish(text: str) -> str:
         if laid_out == text:
             break
         text = laid_out
-    text = re.sub(r" *\n *", "\n", text)
-    text = re.sub(r"  +", " ", text)
-    text = re.sub(r"\n{3,}", "\n\n", text).replace(KEEP, " ")
-    return _SIGNS.sub("", text).strip() + "\n"
+    text = "\n".join([_single_spaced(line) for line in text.split("\n")])
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
+    return _SIGNS.sub("", text.replace(KEEP, " ")).strip() + "\n"
+
+
+def _single_spaced(line: str) -> str:
+    line = line.strip(" ")
+    return " ".join([word for word in line.split(" ") if word]) if "  " in line else line
 
 
 def _lay_out(found: re.Match[str]) -> str:
-    rows = [_cells(row) for row in found[1].split(ROW)]
-    caption, rows = rows[0], [row for row in rows[1:] if any(cell for cell, _head in row)]
-    before = "".join(cell for cell, _head in caption)
+    caption, *parts = found[1].split(ROW)
+    rows = [row for part in parts if any(row := _cells(part))]
     if not rows:
-        return f"\n\n{before}\n\n"
-    if _is_for_layout(rows):
-        lines = ["\n".join(cell for cell, _head in row) for row in rows]
-    elif max(map(len, rows)) <= 2:  # noqa: PLR2004 - a label and its value
-        lines = [_pair([cell for cell, _head in row]) for row in rows]
+        return f"\n\n{caption}\n\n"
+    columns = max(map(len, rows))
+    if columns == 1 or any("\n" in cell for row in rows for cell in row):
+        lines = ["\n".join(row) for row in rows]  # a table that only places things
+    elif columns == 2:  # noqa: PLR2004 - a label and its value
+        lines = [_pair(row) for row in rows]
     else:
-        lines = _aligned(rows)
-    return "\n\n" + "\n".join(line for line in (before, *lines) if line) + "\n\n"
+        lines = _aligned(rows, has_header=parts[0].count(HEAD) == parts[0].count(CELL))
+    return "\n\n" + "\n".join([line for line in (caption.strip(), *lines) if line]) + "\n\n"
 
 
-def _cells(row: str) -> list[tuple[str, bool]]:
-    first, *cells = row.split(CELL)
-    if not cells:
-        return [(first.strip(), False)]
-    return [(cell.replace(HEAD, "").strip(), cell.startswith(HEAD)) for cell in cells]
-
-
-def _is_for_layout(rows: list[list[tuple[str, bool]]]) -> bool:
-    return max(map(len, rows)) == 1 or any("\n" in cell for row in rows for cell, _head in row)
+def _cells(row: str) -> list[str]:
+    """The cells' texts; without a cell the row's own."""
+    found = [cell.strip() for cell in row.replace(HEAD, "").split(CELL)]
+    return found[1:] or found
 
 
 def _pair(cells: list[str]) -> str:
@@ -299,23 +299,22 @@ def _pair(cells: list[str]) -> str:
     return f"{label}: {cells[1]}" if label else cells[1]
 
 
-def _aligned(rows: list[list[tuple[str, bool]]]) -> list[str]:
-    table = [[re.sub(r"\s+", " ", cell) for cell, _head in row] for row in rows]
-    count = max(map(len, table))
-    widths = [
-        max((_width(row[column]) for row in table if column < len(row)), default=0)
-        for column in range(count)
-    ]
-    if sum(widths) + 2 * (count - 1) > MAX_WIDTH and all(head for _cell, head in rows[0]):
-        return _labelled(table)
+def _aligned(rows: list[list[str]], *, has_header: bool) -> list[str]:
+    count = max(map(len, rows))
+    filled = [[_single_spaced(cell) for cell in row] + [""] * (count - len(row)) for row in rows]
+    widths = [max(map(_width, column)) for column in zip(*filled, strict=True)]
+    if has_header and sum(widths) + 2 * (count - 1) > MAX_WIDTH:
+        return _labelled(filled)
     return [
         (KEEP * 2)
         .join(
-            cell.replace(" ", KEEP) + KEEP * (widths[column] - _width(cell))
-            for column, cell in enumerate(row)
+            [
+                cell.replace(" ", KEEP) + KEEP * (width - _width(cell))
+                for cell, width in zip(row, widths, strict=True)
+            ]
         )
         .rstrip(KEEP)
-        for row in table
+        for row in filled
     ]
 
 
@@ -324,9 +323,7 @@ def _labelled(table: list[list[str]]) -> list[str]:
     labels, *rows = table
     lines: list[str] = []
     for row in rows:
-        lines.extend(
-            _pair([label, cell]) for label, cell in zip(labels, row, strict=False) if cell
-        )
+        lines.extend(_pair([label, cell]) for label, cell in zip(labels, row, strict=True) if cell)
         lines.append(KEEP)
     return lines
 

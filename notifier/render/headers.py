@@ -1,0 +1,238 @@
+"""Header fields: encoded, folded, and scanned before they leave.
+
+Text becomes RFC 2047 encoded words or stays as it is; it is never decoded on the way. CPython's
+`email` decodes encoded words that it finds in data, and so let a cell write a Bcc line
+(CVE-2024-6923); here a text that looks like an encoded word is encoded, so that the reader sees it
+literally. File names are written twice, by RFC 2231 and as an encoded word in `name=`, since some
+mail programs read only the latter.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import b2a_base64
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from notifier.errors import MessageError
+from notifier.locale import _
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+#: Octets of UTF-8 in one encoded word: 75 characters less `=?utf-8?b?` and `?=`, in base64.
+_WORD_OCTETS = 45
+#: Characters of a line that people and programs of every age can read (RFC 5322, 2.1.1).
+MAX_LINE = 78
+#: Characters of a line that holds an encoded word (RFC 2047, 2).
+_MAX_ENCODED_LINE = 76
+#: Longer runs without a space can't be folded, so they are encoded.
+_LONGEST_PLAIN_WORD = 60
+
+#: What a cell may not bring into a header: controls, line and paragraph separators.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_PLAIN = re.compile(r"[\x21-\x7e]+(?: [\x21-\x7e]+)*\Z")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
+#: Bidirectional overrides, which make `exe.pdf` read as `fdp.exe`.
+_OVERRIDES = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+#: An address that needs no look at its quoting; the recipients' room has checked its syntax.
+_SIMPLE_ADDRESS = re.compile(
+    r"[^\x00-\x20\x7f-\xa0\u2028\u2029<>()\[\]:;,\\\"@]+@[^\x00-\x20\x7f-\xa0\u2028\u2029<>()\[\]:;,\\\"@]+\Z"
+)
+_QUOTED_ADDRESS = re.compile(
+    r"(?:\"(?:[^\x00-\x1f\x7f-\x9f\u2028\u2029\"\\]|\\[\x20-\x7e])+\"|[^\x00-\x20\x7f-\xa0\u2028\u2029<>()\[\]:;,\\\"@]+)"
+    r"@(?:\[[A-Za-z0-9.:-]+\]|[^\x00-\x20\x7f-\xa0\u2028\u2029<>()\[\]:;,\\\"@]+)\Z"
+)
+_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,120}\Z")
+#: A field's value as it may leave: printable, and every further line begins with white space and
+#: holds something else too.
+_VALUE = rb"[^\x00-\x1f\x7f]*(?:\r\n[ \t]+[^\x00-\x20\x7f][^\x00-\x1f\x7f]*)*"
+
+
+def single_line(text: str) -> str:
+    """The text as a header shows it: one line, single spaces, no controls."""
+    if _CONTROLS.search(text):
+        text = _CONTROLS.sub(" ", text)
+    return " ".join(text.split())
+
+
+def is_plain(text: str) -> bool:
+    """Whether the text can stand in a header as it is."""
+    return _PLAIN.match(text) is not None and "=?" not in text
+
+
+def encode_text(text: str, name_length: int) -> str:
+    """An unstructured value (Subject), one line of text, folded; `name_length`: of `Subject: `."""
+    if is_plain(text):
+        if name_length + len(text) <= MAX_LINE:
+            return text
+        words = text.split(" ")
+        if max(map(len, words)) <= _LONGEST_PLAIN_WORD:
+            return fold(words, name_length)
+    return encode_words(text, name_length)
+
+
+def fold(words: Sequence[str], used: int) -> str:
+    """The words with single spaces, folded where a line would be longer than 78 characters."""
+    lines: list[str] = []
+    line = ""
+    for word in words:
+        if line and used + len(line) + 1 + len(word) > MAX_LINE:
+            lines.append(line)
+            line, used = word, 1
+        else:
+            line = f"{line} {word}" if line else word
+    return "\r\n ".join([*lines, line])
+
+
+def encode_words(text: str, used: int) -> str:
+    """The text as RFC 2047 encoded words, none split within a character.
+
+    `used`: characters before it in its line. Lone surrogates, which are no text, become `?`.
+    """
+    data = text.encode("utf-8", "replace")
+    room = (_MAX_ENCODED_LINE - used - 12) // 4 * 3
+    if len(data) <= room:
+        return f"=?utf-8?b?{b2a_base64(data, newline=False).decode()}?="
+    parts = _split_characters(data, max(room, 0))
+    words = (f"=?utf-8?b?{b2a_base64(part, newline=False).decode()}?=" for part in parts)
+    return "\r\n ".join(words) if room >= 6 else "\r\n " + "\r\n ".join(words)  # noqa: PLR2004 - one character of UTF-8 and some
+
+
+def _split_characters(data: bytes, first: int) -> Iterator[bytes]:
+    start = 0
+    room = first if first >= 6 else _WORD_OCTETS  # noqa: PLR2004 - as in encode_words
+    while start < len(data):
+        end = min(start + room, len(data))
+        while end < len(data) and data[end] & 0xC0 == 0x80:  # noqa: PLR2004 - a continuation octet of UTF-8
+            end -= 1
+        yield data[start:end]
+        start, room = end, _WORD_OCTETS
+
+
+# --- addresses ---------------------------------------------------------------------------------
+
+
+def check_address(address: str) -> str:
+    """The address, byte for byte. Raises MessageError where it could become anything else."""
+    if _SIMPLE_ADDRESS.match(address) or _QUOTED_ADDRESS.match(address):
+        return address
+    raise MessageError(
+        _("`{address}` is not an address that a message can be sent to.").format(
+            address=single_line(address)
+        ),
+        next_step=_("Correct the address in the sheet."),
+    )
+
+
+def encode_mailbox(name: str, address: str, name_length: int) -> str:
+    """`Name <address>` for From, To, Reply-To (RFC 5322, 3.4); an empty name gives the address."""
+    if not name:
+        return address
+    if _ATOMS.match(name) and "=?" not in name and len(name) <= _LONGEST_PLAIN_WORD:
+        phrase = name
+    elif is_plain(name) and len(name) <= _LONGEST_PLAIN_WORD:
+        escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+        phrase = f'"{escaped}"'
+    else:
+        phrase = encode_words(name, name_length)
+    last = len(phrase) - phrase.rfind("\n") - 1 + (0 if "\n" in phrase else name_length)
+    gap = " " if last + len(address) + 3 <= MAX_LINE else "\r\n "
+    return f"{phrase}{gap}<{address}>"
+
+
+def domain_of(address: str) -> str:
+    """The address's domain in ASCII, for Message-ID."""
+    domain = address.rpartition("@")[2]
+    if domain.isascii():
+        return domain
+    try:
+        return domain.encode("idna").decode("ascii")
+    except UnicodeError as exc:
+        raise MessageError(
+            _("The domain of `{address}` can't be written in ASCII.").format(address=address),
+            next_step=_("Correct the address."),
+        ) from exc
+
+
+def check_token(token: str) -> str:
+    """The token of a Message-ID, unless it could become anything else. Raises MessageError."""
+    if _TOKEN.match(token):
+        return token
+    raise MessageError(
+        _("A message's token may hold letters, digits and `.`, `_`, `-` only."),
+        next_step=_("Report this: tokens are made by the program."),
+    )
+
+
+# --- file names --------------------------------------------------------------------------------
+
+
+def safe_file_name(name: str) -> str:
+    """The name without controls, folders or overrides of the direction of writing."""
+    cleaned = _OVERRIDES.sub("", single_line(name)).replace("/", "_").replace("\\", "_")
+    return cleaned or "attachment"
+
+
+def encode_parameter(key: str, value: str) -> str:
+    """`; key="value"` folded, by RFC 2231 where it is not plain ASCII or too long for a line."""
+    if value.isascii() and is_plain(value) and len(value) <= _LONGEST_PLAIN_WORD:
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f';\r\n {key}="{escaped}"'
+    units = [_percent(octet) for octet in value.encode("utf-8", "replace")]
+    encoded = "".join(units)
+    if len(encoded) + len(key) + 12 <= MAX_LINE:
+        return f";\r\n {key}*=utf-8''{encoded}"
+    return "".join(_continued(key, units))
+
+
+def _continued(key: str, units: list[str]) -> Iterator[str]:
+    """RFC 2231, 3: `key*0*=utf-8''...; key*1*=...`, no octet split."""
+    number, line = 0, "utf-8''"
+    for unit in units:
+        if len(line) + len(unit) + len(key) + 8 > _MAX_ENCODED_LINE:
+            yield f";\r\n {key}*{number}*={line}"
+            number, line = number + 1, ""
+        line += unit
+    yield f";\r\n {key}*{number}*={line}"
+
+
+@lru_cache(maxsize=256)
+def _percent(octet: int) -> str:
+    sign = chr(octet)
+    # RFC 5987's attr-char, which both standards read.
+    return sign if sign.isascii() and (sign.isalnum() or sign in "!#$&+-.^_`|~") else f"%{octet:02X}"
+
+
+def encode_name_parameter(value: str) -> str:
+    """`; name="..."` for Content-Type, which older programs read: RFC 2047 in a quoted text."""
+    if value.isascii() and is_plain(value) and len(value) <= _LONGEST_PLAIN_WORD:
+        return encode_parameter("name", value)
+    return f';\r\n name="{encode_words(value, 7)}"'
+
+
+# --- the scan ----------------------------------------------------------------------------------
+
+
+def block_pattern(names: Sequence[str]) -> re.Pattern[bytes]:
+    """What a header block with just these fields, in this order, looks like.
+
+    A block that does not match as a whole holds something that nobody meant: a field that is not
+    ours, a bare CR or LF, a control character, a line of white space only.
+    """
+    fields = (re.escape(name.encode("ascii")) + rb": " + _VALUE + rb"\r\n" for name in names)
+    return re.compile(b"".join(fields))
+
+
+def check_block(pattern: re.Pattern[bytes], block: bytes) -> None:
+    """Raise MessageError unless the block is what `block_pattern` allows."""
+    if pattern.fullmatch(block) is None:
+        raise MessageError(
+            _("The message's header holds something that does not belong there."),
+            next_step=_("Look for line breaks or control characters in this row's cells."),
+        )
+    if max(map(len, block.split(b"\r\n"))) > 998:  # noqa: PLR2004 - RFC 5322, 2.1.1
+        raise MessageError(
+            _("A line of the message's header is longer than 998 characters."),
+            next_step=_("Shorten the subject, the name or the address."),
+        )

@@ -1,0 +1,201 @@
+"""The compiled assembler: what is the same for all recipients is bytes already.
+
+A message is a handful of constant pieces and the few values of its recipient. Its header block is
+scanned as a whole before it leaves. For the same recipient, token and time it is the same to the
+byte, on every machine.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from notifier.errors import MessageError
+from notifier.locale import _
+from notifier.model import Message
+from notifier.render.headers import (
+    block_pattern,
+    check_address,
+    check_block,
+    check_token,
+    domain_of,
+    encode_mailbox,
+    encode_text,
+    single_line,
+)
+from notifier.render.mime import Multipart, boundary, multipart, text_part
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What all messages of a campaign say of where they come from."""
+
+    sender_name: str
+    sender_address: str
+    reply_to: str | None
+    list_id: str | None
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What one message says."""
+
+    subject: str
+    text: str
+    #: None: a message of text alone.
+    html: str | None
+    #: Encoded inline pictures and attachments of this message.
+    pictures: Sequence[bytes] = ()
+    files: Sequence[bytes] = ()
+
+
+def format_date(at: float, zone: ZoneInfo) -> str:
+    """A `Date:` value (RFC 5322, 3.3), in the zone's time."""
+    moment = datetime.fromtimestamp(int(at), zone)
+    return (
+        f"{_DAYS[moment.weekday()]}, {moment.day:02d} {_MONTHS[moment.month - 1]} "
+        f"{moment.year:04d} {moment:%H:%M:%S} {moment:%z}"
+    )[:31]
+
+
+class Assembler:
+    """Makes the bytes of a campaign's messages."""
+
+    def __init__(self, envelope: Envelope, *, digest: str, max_bytes: int) -> None:
+        self._sender = check_address(envelope.sender_address)
+        self._max_bytes = max_bytes
+        self._domain = domain_of(envelope.sender_address)
+        self._is_international = not self._sender.isascii()
+        self._date = lru_cache(maxsize=64)(lambda at: format_date(at, envelope.zone))
+        self._text = text_part("plain")
+        self._html = text_part("html")
+        self._alternative = multipart("alternative", boundary(digest, "a"))
+        related_type = ' type="text/html";'
+        self._related = multipart("related", boundary(digest, "r"), related_type)
+        self._mixed = multipart("mixed", boundary(digest, "m"))
+        self._boundary_sign = boundary(digest, "")[2:]
+        name = single_line(envelope.sender_name)
+        self._shown_sender = f"{name} <{self._sender}>" if name else self._sender
+        self._reply_to = envelope.reply_to
+        self._from = self._constant_fields(envelope)
+        self._end, names = self._closing_fields(envelope)
+        opening = ["Date", "From", "To", *(["Reply-To"] if envelope.reply_to else [])]
+        fields = [*opening, "Subject", "Message-ID", *names, "MIME-Version", "Content-Type"]
+        self._pattern = block_pattern(fields)
+        self._pattern_single = block_pattern([*fields, "Content-Transfer-Encoding"])
+
+    def _constant_fields(self, envelope: Envelope) -> tuple[str, str]:
+        name = single_line(envelope.sender_name)
+        sender = f"\r\nFrom: {encode_mailbox(name, self._sender, 6)}\r\nTo: "
+        if not envelope.reply_to:
+            return sender, "\r\nSubject: "
+        self._is_international |= not envelope.reply_to.isascii()
+        return sender, f"\r\nReply-To: {check_address(envelope.reply_to)}\r\nSubject: "
+
+    def _closing_fields(self, envelope: Envelope) -> tuple[str, list[str]]:
+        lines = [f"@{self._domain}>"]
+        names = ["Auto-Submitted"]
+        if envelope.list_id:
+            lines.append(f"List-Id: <{_check_list_id(envelope.list_id)}>")
+            names.insert(0, "List-Id")
+        lines += ["Auto-Submitted: auto-generated", "MIME-Version: 1.0"]
+        return "\r\n".join(lines) + "\r\n", names
+
+    def subject(self, text: str) -> str:
+        """The subject as one line. Raises MessageError where nothing is left of it."""
+        line = single_line(text)
+        if line:
+            return line
+        raise MessageError(
+            _("The message has no subject."),
+            next_step=_("Write one in subject.txt; look at the cells that it uses."),
+            problem="empty_subject",
+        )
+
+    def assemble(
+        self, address: str, name: str, content: Content, *, token: str, at: float
+    ) -> Message:
+        """The finished message. Raises MessageError where it must not leave."""
+        check_address(address)
+        to = encode_mailbox(single_line(name), address, 4)
+        before, after = self._from
+        header = (
+            f"Date: {self._date(int(at))}{before}{to}{after}"
+            f"{encode_text(self.subject(content.subject), 9)}"
+            f"\r\nMessage-ID: <{check_token(token)}{self._end}"
+        )
+        is_international = self._is_international or not address.isascii()
+        body = self._body(content)
+        data = header.encode("utf-8" if is_international else "ascii", "strict") + body
+        self._check(data, is_multipart=content.html is not None or bool(content.files))
+        return Message(
+            sender=self._sender,
+            address=address,
+            data=data,
+            needs_smtputf8=is_international,
+            is_8bit=is_international and not data.isascii(),
+        )
+
+    def describe(self, address: str, name: str, subject: str) -> tuple[tuple[str, str], ...]:
+        """The fields that a reader sees, decoded, for previews."""
+        name = single_line(name)
+        fields = [
+            ("From", self._shown_sender),
+            ("To", f"{name} <{address}>" if name else address),
+            ("Subject", subject),
+        ]
+        if self._reply_to:
+            fields.insert(2, ("Reply-To", self._reply_to))
+        return tuple(fields)
+
+    def _check(self, data: bytes, *, is_multipart: bool) -> None:
+        end = data.find(b"\r\n\r\n") + 2
+        check_block(self._pattern if is_multipart else self._pattern_single, data[:end])
+        if len(data) > self._max_bytes:
+            raise MessageError(
+                _("The message has {size} bytes; the limit is {limit}.").format(
+                    size=len(data), limit=self._max_bytes
+                ),
+                next_step=_("Attach smaller files, or give links to them instead."),
+                problem="oversize",
+            )
+
+    def _body(self, content: Content) -> bytes:
+        """From the Content-Type on."""
+        part = self._alternatives(content)
+        if not content.files:
+            return part
+        return _whole(self._mixed, [part, *content.files])
+
+    def _alternatives(self, content: Content) -> bytes:
+        text = self._text.fill(content.text, self._boundary_sign)
+        if content.html is None:
+            return text
+        html = self._html.fill(content.html, self._boundary_sign)
+        if content.pictures:
+            html = _whole(self._related, [html, *content.pictures])
+        return _whole(self._alternative, [text, html])
+
+
+def _whole(kind: Multipart, parts: list[bytes]) -> bytes:
+    return kind.header + kind.join(parts)
+
+
+def _check_list_id(text: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9._-]+", text):
+        return text
+    raise MessageError(
+        _("`{text}` is not a list's name.").format(text=single_line(text)),
+        next_step=_("Write list_id like grades.school.example."),
+    )

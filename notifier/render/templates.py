@@ -1,0 +1,406 @@
+"""Campaigns compiled: from a campaign and its template files to messages, one per recipient."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from notifier.errors import TemplateError
+from notifier.locale import _
+from notifier.render.attachments import Album, Cabinet, FilePart
+from notifier.render.filters import Formats
+from notifier.render.headers import domain_of, single_line
+from notifier.render.images import attach_images
+from notifier.render.limits import Budget
+from notifier.render.message import Assembler, Content, Envelope
+from notifier.render.pages import Page, Press
+from notifier.render.plaintext import NotStaticError, finish, from_html, text_template
+from notifier.render.sources import place
+from notifier.render.styles import Stylist
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from jinja2 import nodes
+
+    from notifier.campaign import Campaign
+    from notifier.model import Message, Recipient
+    from notifier.settings import LimitSettings
+
+#: Goes into every digest; raise it when the same input makes other bytes.
+FORMAT = 1
+#: An expression over a row is short work.
+_EXPRESSION_SECONDS = 1.0
+_EXPRESSION_CHARS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A message to look at: what its recipient reads."""
+
+    subject: str
+    text: str
+    #: None: a message of text alone.
+    html: str | None
+    #: The header fields as they are sent, unfolded values decoded: (name, value).
+    headers: tuple[tuple[str, str], ...]
+    attachments: tuple[FilePart, ...]
+    #: By Content-ID.
+    pictures: dict[str, FilePart]
+
+
+@lru_cache(maxsize=1)
+def _expressions() -> Press:
+    budget = Budget(_EXPRESSION_SECONDS, _EXPRESSION_CHARS)
+    return Press(Path(), Formats("en", "UTC"), budget)
+
+
+@lru_cache(maxsize=256)
+def _expression(text: str) -> Page:
+    return _expressions().compile_text(text, text)
+
+
+def evaluate(expression: str, context: Mapping[str, object]) -> str:
+    """The text that an expression over a row gives: `"{{ row['Mã SV'] | lower }}@sv.example"`.
+
+    Same sandbox as templates, numbers with a decimal point. Raises TemplateError.
+    """
+    page = _expression(expression)
+    _expressions().budget.begin()
+    return page.render({**_expressions().text.globals, **context}).strip()
+
+
+def compile_campaign(
+    campaign: Campaign, *, root: Path, locale: str, timezone: str, limits: LimitSettings
+) -> CompiledCampaign:
+    """Everything that does not depend on a row, done once.
+
+    `locale` and `timezone` are the workspace's; the campaign's own go first. Reads the template's
+    files, shared attachments and inline pictures below `root`.
+
+    Raises:
+        TemplateError: a template is missing or does not compile; names file and line.
+        MessageError: a shared attachment is missing, or the sender can't be written in a header.
+    """
+    return _Compiler(campaign, root, locale, timezone, limits).compile()
+
+
+class _Compiler:
+    def __init__(
+        self, campaign: Campaign, root: Path, locale: str, timezone: str, limits: LimitSettings
+    ) -> None:
+        self._campaign = campaign
+        self._root = root
+        self._limits = limits
+        self._locale = campaign.locale or locale
+        self._timezone = campaign.timezone or timezone
+        budget = Budget(limits.render_seconds, limits.max_render_chars)
+        self._press = Press(root, Formats(self._locale, self._timezone), budget)
+        self._cabinet = Cabinet(root, limits.max_message_bytes)
+        self._album = Album(self._cabinet, domain_of(campaign.sender_address))
+        self._shared: dict[str, FilePart] = {}
+        self._found: dict[str, FilePart] = {}
+
+    def compile(self) -> CompiledCampaign:
+        subject = self._subject()
+        text, html, has_computed = self._bodies()
+        files = [self._attachment(name) for name in self._campaign.attachments]
+        digest = self._digest(files)
+        campaign = self._campaign
+        envelope = Envelope(
+            sender_name=campaign.sender_name,
+            sender_address=campaign.sender_address,
+            reply_to=campaign.reply_to,
+            list_id=campaign.list_id,
+            zone=ZoneInfo(self._timezone),
+        )
+        return CompiledCampaign(
+            digest=digest,
+            press=self._press,
+            assembler=Assembler(
+                envelope, digest=digest, max_bytes=self._limits.max_message_bytes
+            ),
+            pages=_Pages(subject, text, html),
+            constants=self._constants(),
+            shared=dict(self._shared),
+            found=self._found if has_computed else None,
+            files=files,
+            cabinet=self._cabinet,
+        )
+
+    def _constants(self) -> dict[str, Any]:
+        campaign = self._campaign
+        about = {
+            "title": campaign.title,
+            "from": campaign.sender_address,
+            "sender_name": campaign.sender_name,
+            "reply_to": campaign.reply_to or "",
+            "name": campaign.name,
+        }
+        return {
+            **self._press.text.globals,
+            "campaign": about,
+            "values": dict(campaign.values),
+        }
+
+    # --- the template's files ----------------------------------------------------------------
+
+    def _file(self, name: str) -> str | None:
+        return self._press.sources.find(f"{self._campaign.template}/{name}")
+
+    def _subject(self) -> Page:
+        name = self._file("subject.txt")
+        if name is None:
+            return self._press.compile_text("{{ campaign.title }}", "subject")
+        return self._press.compile(self._press.flatten(name), name, is_html=False)
+
+    def _bodies(self) -> tuple[_Text | None, Page | None, bool]:
+        markup, plain = self._markup_file(), self._file("body.txt")
+        if markup is None and plain is None:
+            raise self._no_body()
+        text = None
+        if plain is not None:
+            page = self._press.compile(self._press.flatten(plain), plain, is_html=False)
+            text = _Text(page, needs_finish=False)
+        if markup is None:
+            return text, None, False
+        tree = self._press.flatten(markup)
+        if text is None:
+            text = self._text_from(tree, markup)
+        Stylist(tree, self._press.html).inline()
+        has_computed = attach_images(
+            tree, self._press.html, self._attach_picture, self._attach_found_picture
+        )
+        return text, self._press.compile(tree, markup, is_html=True), has_computed
+
+    def _markup_file(self) -> str | None:
+        html, markdown = self._file("body.html"), self._file("body.md")
+        if html and markdown:
+            raise TemplateError(
+                _("There are both body.html and body.md."),
+                where=place(self._campaign.template),
+                next_step=_("Keep one of them."),
+            )
+        return html or markdown
+
+    def _no_body(self) -> TemplateError:
+        name = f"{self._campaign.template}/body.html"
+        missing = self._press.sources.missing(name)
+        return TemplateError(
+            _("The template `{name}` has no body.").format(name=self._campaign.template),
+            where=place(self._campaign.template),
+            next_step=_("Write {files}. {hint}").format(
+                files="body.md, body.html, body.txt", hint=missing.next_step
+            ),
+        )
+
+    def _text_from(self, tree: nodes.Template, name: str) -> _Text | None:
+        try:
+            translated = text_template(tree)
+        except NotStaticError:
+            return None
+        return _Text(self._press.compile(translated, name, is_html=False), needs_finish=True)
+
+    # --- pictures and attachments ------------------------------------------------------------
+
+    def _picture(self, name: str, lineno: int) -> tuple[str, FilePart]:
+        file, line = self._press.html.locate(lineno)
+        folders = [f"templates/{file.rpartition('/')[0]}", f"templates/{self._campaign.template}"]
+        candidates = [f"{folder}/{name}" for folder in dict.fromkeys(folders)]
+        return self._album.add(
+            [*candidates, name], shown=name, where=place(file, line)
+        )
+
+    def _attach_picture(self, name: str, lineno: int) -> str:
+        content_id, part = self._picture(name, lineno)
+        self._shared[content_id] = part
+        return content_id
+
+    def _attach_found_picture(self, name: str, lineno: int) -> str:
+        content_id, part = self._picture(name, lineno)
+        self._found[content_id] = part
+        return content_id
+
+    def _attachment(self, name: str) -> FilePart | _ComputedFile:
+        where = f"campaigns/{self._campaign.path.name}"
+        if "{{" not in name and "{%" not in name:
+            return self._cabinet.attach(name, where=where)
+        page = self._press.compile_text(name, where)
+        folder = name[: name.index("{")].rpartition("/")[0]
+        return _ComputedFile(page, folder, where)
+
+    # --- the digest --------------------------------------------------------------------------
+
+    def _digest(self, files: Sequence[FilePart | _ComputedFile]) -> str:
+        """SHA-256 over all that shapes a message other than its row."""
+        campaign = self._campaign
+        parts = [
+            FORMAT,
+            [campaign.title, campaign.sender_name, campaign.sender_address, campaign.reply_to],
+            [campaign.list_id, campaign.template, list(campaign.attachments), campaign.name],
+            {key: repr(value) for key, value in campaign.values.items()},
+            [self._locale, self._timezone],
+            sorted(self._press.sources.texts.items()),
+            [_sha256(part.data) for part in files if isinstance(part, FilePart)],
+            [[key, _sha256(part.data)] for key, part in sorted(self._shared.items())],
+        ]
+        return _sha256(json.dumps(parts, sort_keys=True).encode())
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _ComputedFile:
+    """An attachment whose path each recipient's values complete."""
+
+    path: Page
+    #: The folder that is written out; the file must be in it.
+    folder: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    page: Page
+    #: It was made from HTML: tables and white space are settled at the end.
+    needs_finish: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    subject: Page
+    #: None: made from each finished HTML.
+    text: _Text | None
+    html: Page | None
+
+
+class CompiledCampaign:
+    """A campaign that only waits for its recipients. Not shared between threads.
+
+    `digest` is a SHA-256 over everything that shapes a message other than the recipient.
+    """
+
+    def __init__(
+        self,
+        *,
+        digest: str,
+        press: Press,
+        assembler: Assembler,
+        pages: _Pages,
+        constants: dict[str, Any],
+        shared: dict[str, FilePart],
+        found: dict[str, FilePart] | None,
+        files: Sequence[FilePart | _ComputedFile],
+        cabinet: Cabinet,
+    ) -> None:
+        self.digest = digest
+        self._budget = press.budget
+        self._assembler = assembler
+        self._pages = pages
+        self._constants = constants
+        self._shared = shared
+        self._shared_data = tuple(part.data for part in shared.values())
+        self._found = found
+        self._files = tuple(files)
+        self._cabinet = cabinet
+
+    def assemble(
+        self, recipient: Recipient, *, token: str, at: float, test: bool = False
+    ) -> Message:
+        """The recipient's message, the same bytes for the same arguments.
+
+        Args:
+            recipient: whose row fills the templates in.
+            token: what the Message-ID is made of; letters, digits and `.`, `_`, `-`.
+            at: Unix time for `Date:`.
+            test: mark the subject as a test.
+
+        Raises:
+            TemplateError: a template can't be filled in for this recipient.
+            MessageError: the message must not leave: no subject, a file that is missing or out of
+                bounds, too large, a header that holds what nobody meant.
+        """
+        content = self._content(recipient, test=test)
+        return self._assembler.assemble(
+            recipient.address, recipient.name, content, token=token, at=at
+        )
+
+    def render(self, recipient: Recipient, *, test: bool = False) -> Rendered:
+        """What the recipient would read, for previews. Raises as `assemble`."""
+        context = self._context(recipient)
+        subject, text, html = self._texts(context)
+        files = self._attached(context)
+        pictures = {**self._shared, **(self._found or {})}
+        shown = _marked(single_line(subject)) if test else single_line(subject)
+        return Rendered(
+            subject=shown,
+            text=text,
+            html=html,
+            headers=self._assembler.describe(recipient.address, recipient.name, shown),
+            attachments=tuple(files),
+            pictures=pictures,
+        )
+
+    def _content(self, recipient: Recipient, *, test: bool) -> Content:
+        context = self._context(recipient)
+        subject, text, html = self._texts(context)
+        pictures = self._shared_data
+        if self._found:
+            pictures += tuple(part.data for part in self._found.values())
+        files = tuple(part.data for part in self._attached(context)) if self._files else ()
+        return Content(
+            _marked(self._assembler.subject(subject)) if test else subject,
+            text,
+            html,
+            pictures,
+            files,
+        )
+
+    def _context(self, recipient: Recipient) -> dict[str, Any]:
+        row = recipient.row
+        return {
+            **self._constants,
+            **recipient.columns,
+            "row": row,
+            "rows": recipient.rows or (row,),
+            "key": recipient.key,
+            "name": recipient.name,
+            "email": recipient.address,
+        }
+
+    def _texts(self, context: dict[str, Any]) -> tuple[str, str, str | None]:
+        self._budget.begin()
+        if self._found:
+            self._found.clear()
+        pages = self._pages
+        subject = pages.subject.render(context)
+        html = None if pages.html is None else pages.html.render(context)
+        return subject, self._text(context, html), html
+
+    def _text(self, context: dict[str, Any], html: str | None) -> str:
+        source = self._pages.text
+        if source is None:
+            return from_html(html or "")
+        text = source.page.render(context)
+        return finish(text) if source.needs_finish else text
+
+    def _attached(self, context: dict[str, Any]) -> list[FilePart]:
+        return [
+            part if isinstance(part, FilePart) else self._computed(part, context)
+            for part in self._files
+        ]
+
+    def _computed(self, file: _ComputedFile, context: dict[str, Any]) -> FilePart:
+        name = file.path.render(context).strip()
+        return self._cabinet.attach(name, within=file.folder, where=file.where)
+
+
+def _marked(subject: str) -> str:
+    return _("[Test] {subject}").format(subject=subject)
