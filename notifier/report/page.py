@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
+    from jinja2 import Template
+
     from notifier.ledger.reports import DeliveryRow, Reader, RunSummary
     from notifier.model import Rejection
     from notifier.report.account import Account
@@ -63,6 +65,8 @@ class Line:
     attempts: str
     reply: str
     time: str
+    #: Line and tries, for the phone's cards.
+    more: str
 
 
 def write_page(
@@ -105,7 +109,7 @@ def html(reader: Reader, run_id: int, *, zone: ZoneInfo, now: datetime, sender: 
 
 
 @cache
-def _template():  # type: ignore[no-untyped-def]  # noqa: ANN202 - jinja2.Template, loaded late
+def _template() -> Template:
     environment = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
@@ -113,7 +117,17 @@ def _template():  # type: ignore[no-untyped-def]  # noqa: ANN202 - jinja2.Templa
         trim_blocks=False,
     )
     environment.globals["_"] = _
+    environment.filters["commands"] = _commands
     return environment.get_template("page.html")
+
+
+def _commands(text: str) -> Markup:
+    """The text with what stands between backticks set as code; all of it escaped."""
+    parts = text.split("`")
+    code = Markup("<code>{}</code>")
+    return Markup().join(
+        code.format(part) if at % 2 else Markup.escape(part) for at, part in enumerate(parts)
+    )
 
 
 @cache
@@ -208,7 +222,7 @@ def _left_out(shown: int, total: int, run_id: int) -> str:
     if shown == total:
         return ""
     return _(
-        "Shown are {shown} of {total}, those that need attention first. All of them: {command}"
+        "Shown are {shown} of {total}, those that need attention first. All of them: `{command}`"
     ).format(
         shown=number(shown),
         total=number(total),
@@ -228,4 +242,5 @@ def _line(row: DeliveryRow, zone: ZoneInfo, day: datetime | None) -> Line:
         attempts=str(row.attempts),
         reply=reply_line(row),
         time=clock(row.at, zone, day),
+        more=_(" · line {line} · tries: {attempts}").format(line=row.line, attempts=row.attempts),
     )

@@ -6,7 +6,6 @@ Okabe and Ito's (2008), which stay apart in every common form of colour blindnes
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,7 +77,7 @@ def picture(buckets: Sequence[Bucket], zone: ZoneInfo) -> Markup:
 
 def nice_ceiling(value: int) -> int:
     """The next of 1, 2, 4, 10, 20, 40, 100, ...: an axis whose half is a whole number too."""
-    power = 10 ** math.floor(math.log10(value)) if value > 0 else 1
+    power = int("1".ljust(len(str(value)), "0"))
     return next(step * power for step in (1, 2, 4, 10) if step * power >= value)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import xlsxwriter
 
@@ -22,7 +23,6 @@ from notifier.report.words import run_state_word, state_word, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
     from zoneinfo import ZoneInfo
 
     from notifier.ledger.reports import CauseGroup, DeliveryRow, Reader, RunSummary
@@ -41,8 +41,8 @@ _OPTIONS = {
 class Book:
     """A workbook being written, with its few formats."""
 
-    def __init__(self, path: Path, *, most_rows: int = MOST_ROWS) -> None:
-        self._book: Any = xlsxwriter.Workbook(str(path), _OPTIONS)
+    def __init__(self, stream: BinaryIO, *, most_rows: int = MOST_ROWS) -> None:
+        self._book: Any = xlsxwriter.Workbook(stream, _OPTIONS)
         self._most_rows = most_rows
         self._heading = self._book.add_format(
             {"bold": True, "bg_color": "#0B4A6F", "font_color": "#FFFFFF", "valign": "vcenter"}
@@ -64,11 +64,18 @@ class Book:
         page.autofilter(0, 0, max(line - 1, 1), len(columns) - 1)
 
     def close(self) -> None:
-        """Finish the file. Raises OSError where it can't be written."""
+        """Put the file together. Raises OSError where it can't be written."""
         try:
             self._book.close()
         except xlsxwriter.exceptions.FileCreateError as trouble:
             raise OSError(str(trouble)) from trouble
+
+    def abandon(self) -> None:
+        """Let go of the rows on disk without making a workbook of them."""
+        for page in self._book.worksheets():
+            page.row_data_fh.close()
+            Path(page.row_data_filename).unlink(missing_ok=True)
+        self._book.fileclosed = True
 
     def _page(self, name: str, columns: Sequence[tuple[str, int]]) -> Any:
         page = self._book.add_worksheet(name)
@@ -95,8 +102,18 @@ def write_xlsx(
 
     Raises OSError where the file can't be written, LedgerError as the reader does.
     """
+    with path.open("wb") as stream:
+        book = Book(stream, most_rows=most_rows)
+        try:
+            _fill(book, reader, run_id, zone)
+        except BaseException:
+            book.abandon()
+            raise
+        book.close()
+
+
+def _fill(book: Book, reader: Reader, run_id: int, zone: ZoneInfo) -> None:
     summary = reader.summary(run_id)
-    book = Book(path, most_rows=most_rows)
     book.sheet(_("Summary"), [(_("What"), 34), (_("Figure"), 60)], _summary(summary, zone))
     rows = (_recipient(it, zone) for it in reader.deliveries(run_id))
     book.sheet(_("Recipients"), _recipient_columns(), rows)
@@ -106,7 +123,6 @@ def write_xlsx(
         (_rejected(it) for it in reader.rejections(run_id)),
     )
     book.sheet(_("Causes"), _cause_columns(), (_cause(it) for it in reader.causes(run_id)))
-    book.close()
 
 
 def _summary(summary: RunSummary, zone: ZoneInfo) -> list[tuple[object, object]]:

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from notifier.report.timeline import nice_ceiling, picture
+
+
+@pytest.mark.parametrize(
+    ("value", "top"), [(1, 1), (3, 4), (5, 10), (10, 10), (11, 20), (100_001, 200_000)]
+)
+def test_the_axis_ends_at_a_round_number(value, top):
+    """Never below the highest bar, and its half is a whole number."""
+    assert nice_ceiling(value) == top
+
+
+def test_the_picture_is_well_formed_and_tells_itself_to_those_who_cannot_see_it(ledger, zone):
+    """It carries the sums as text."""
+    svg = ET.fromstring(picture(ledger.timeline(12), zone))
+    assert svg.get("role") == "img"
+    assert svg.get("aria-label") == (
+        "From 07:00:00 to 07:00:07: 21 accepted, 7 put off, 1 refused."
+    )
+
+
+def test_bars_stand_within_the_frame(ledger, zone):
+    """No bar leaves the picture, however many buckets there are."""
+    many = ledger.timeline(12) * 20
+    for y, height in re.findall(
+        r'y="([\d.]+)" width="[\d.]+" height="([\d.]+)"', picture(many, zone)
+    ):
+        assert 0 <= float(y) <= 190
+        assert float(y) + float(height) <= 190
+
+
+def test_a_run_that_has_not_begun_has_no_picture(ledger, zone):
+    """An empty frame says nothing."""
+    assert picture([], zone) == ""
+
+
+def test_one_bucket_is_a_picture_too(ledger, zone):
+    """A run of one second has one bar and one time."""
+    bucket = ledger.timeline(12)[1]
+    bucket.at += timedelta(hours=1)
+    assert picture([bucket], zone).count("08:00:01") == 3
