@@ -64,7 +64,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(
         self, account: Account, relay: RelaySettings, make_session: Callable[[str], Session]
-    ):
+    ) -> None:
         self._account = account
         self._relay = relay
         self._make_session = make_session
@@ -196,12 +196,12 @@ class Connection(asyncio.Protocol):
     def _happen(self, event: Event) -> None:
         if self.is_over:
             return
-        if event is Signal.GO_AHEAD:
-            assert self.listener is not None
-            self.listener.go_ahead()
-        elif type(event) is Decided:
+        if type(event) is Decided:
             assert self.listener is not None
             self.listener.decided(event.submission)
+        elif event is Signal.GO_AHEAD:
+            assert self.listener is not None
+            self.listener.go_ahead()
         elif type(event) is Failed:
             self._end(event.error)
         elif event is Signal.GOODBYE:

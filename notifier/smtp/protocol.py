@@ -76,13 +76,15 @@ if TYPE_CHECKING:
 class Transaction:
     """One message on its way through the session."""
 
-    __slots__ = ("body", "failure", "is_ended", "is_open", "unsent")
+    __slots__ = ("body", "broken_at", "failure", "is_ended", "is_open", "unsent")
 
     def __init__(self, body: bytes) -> None:
         #: What leaves after 354, its end included.
         self.body = body
         #: Commands that wait for the reply to the one before.
-        self.unsent: deque[tuple[Awaited, bytes]] = deque()
+        self.unsent: deque[tuple[Awaited, bytes]] | None = None
+        #: The step whose reply made no sense.
+        self.broken_at: Stage | None = None
         #: The earliest refusal.
         self.failure: Submission | None = None
         #: MAIL was accepted.
@@ -99,6 +101,7 @@ class Session:
         "_events",
         "_exchange",
         "_helo_name",
+        "_is_watched",
         "_needs_reset",
         "_out",
         "_parser",
@@ -132,6 +135,7 @@ class Session:
         self._transactions: deque[Transaction] = deque()
         self._needs_reset = False
         self._pipelines = False
+        self._is_watched = trace is not None
         self._exchange: Mechanism | None = None
         self._useless: set[str] = set()
         self._secret = ""
@@ -152,7 +156,9 @@ class Session:
         """The events that `data` brings about, in order. After `Failed` there is nothing more."""
         if self.phase is Phase.HANDSHAKE:
             self._fail(troubles.injected(self.account))
-        for reply in self._parser.feed(data):
+        replies = self._parser.feed(data)
+        self.heard += len(replies)
+        for reply in replies:
             if self.phase is Phase.CLOSED:
                 break
             self._answer(reply)
@@ -167,28 +173,25 @@ class Session:
             self._fail(troubles.injected(self.account))
 
     def _answer(self, reply: Reply) -> None:
-        self.heard += 1
-        if self._exchange is not None:
-            reply = self._mask(reply)
-        if self._trace is not None:
-            _trace_reply(self._trace, reply)
-        if self.phase is Phase.HANDSHAKE:
-            self._fail(troubles.injected(self.account))
-        elif not self._awaited:
+        if self._is_watched:
+            reply = self._watch(reply)
+        if not self._awaited:
             self._hear_unasked(reply)
+            return
+        awaited = self._awaited.popleft()
+        if reply.code == CLOSING:
+            self._close(awaited, reply)
+            return
+        step = _TABLE.get((awaited, reply.code // 100))
+        if step is None:
+            self._reject(awaited, reply)
         else:
-            awaited = self._awaited.popleft()
-            if reply.code == CLOSING:
-                self._close(awaited, reply)
-                return
-            step = _TABLE.get((awaited, reply.code // 100))
-            if step is None:
-                self._reject(awaited, reply)
-            else:
-                step(self, awaited, reply)
+            step(self, awaited, reply)
 
     def _hear_unasked(self, reply: Reply) -> None:
-        if reply.code == CLOSING:
+        if self.phase is Phase.HANDSHAKE:
+            self._fail(troubles.injected(self.account))
+        elif reply.code == CLOSING or (self._transactions and not reply.is_positive):
             self._fail(troubles.refused(self.account, self.stage, reply))
         else:
             self._fail(troubles.out_of_place(self.account, self.stage, reply))
@@ -204,7 +207,13 @@ class Session:
         if awaited is Awaited.BODY:
             self._transactions.popleft()
             self._events.append(Decided(Submission(Stage.BODY, reply, in_doubt=True)))
+        self._break(awaited)
         self._fail(troubles.out_of_place(self.account, STAGES[awaited], reply))
+
+    def _break(self, awaited: Awaited) -> None:
+        """Note the step at which the oldest message met nonsense."""
+        if self._transactions and awaited is not Awaited.BODY:
+            self._transactions[0].broken_at = STAGES[awaited]
 
     def _fail(self, error: RelayError) -> None:
         if self.phase is not Phase.CLOSED:
@@ -221,6 +230,7 @@ class Session:
         self._send(Awaited.HELO, commands.helo(self._helo_name))
 
     def _end(self, awaited: Awaited, reply: Reply) -> None:
+        self._break(awaited)
         self._fail(troubles.refused(self.account, STAGES[awaited], reply))
 
     def _learn(self, _awaited: Awaited, reply: Reply) -> None:
@@ -275,6 +285,7 @@ class Session:
                 self._fail(troubles.no_sign_in(account, " ".join(offered)))
             else:
                 self._exchange = mechanism(account.username, account.password)
+                self._is_watched = True
                 self._begin_exchange(self._exchange)
 
     def _begin_exchange(self, exchange: Mechanism) -> None:
@@ -304,18 +315,21 @@ class Session:
         else:
             self._fail(troubles.sign_in_refused(self.account, reply))
 
-    def _mask(self, reply: Reply) -> Reply:
-        """The reply without our secrets: some relays repeat the line that they don't like."""
+    def _watch(self, reply: Reply) -> Reply:
+        """The reply without our secrets (some relays repeat the line that they don't like)."""
         secrets = [secret for secret in (self.account.password, self._secret) if secret]
-        if reply.code // 100 == 3 or not any(secret in reply.text for secret in secrets):  # noqa: PLR2004 - a challenge
-            return reply
-        text = reply.text
-        for secret in secrets:
-            text = text.replace(secret, "***")
-        return Reply(reply.code, reply.enhanced, text)
+        if self._exchange is not None and reply.code // 100 != 3:  # noqa: PLR2004 - a challenge
+            text = reply.text
+            for secret in secrets:
+                text = text.replace(secret, "***")
+            reply = Reply(reply.code, reply.enhanced, text)
+        if self._trace is not None:
+            _trace_reply(self._trace, reply)
+        return reply
 
     def _be_ready(self, _awaited: Awaited, _reply: Reply) -> None:
         self._exchange = None
+        self._is_watched = self._trace is not None
         self._become_ready()
 
     def _become_ready(self) -> None:
@@ -345,17 +359,17 @@ class Session:
         envelope = address_message(message, self.capabilities)
         if isinstance(envelope, Reply):
             return envelope
-        transaction = Transaction(commands.body(message.data))
+        self._transactions.append(Transaction(commands.body(message.data)))
         lines = deque(zip(ENVELOPE, (*envelope, commands.DATA), strict=True))
         if self._needs_reset:
             lines.appendleft((Awaited.RSET, commands.RSET))
             self._needs_reset = False
-        self._transactions.append(transaction)
-        while lines:
-            self._send(*lines.popleft())
-            if not self._pipelines:
-                transaction.unsent = lines
-                break
+        self._send(*lines.popleft())
+        if self._pipelines:
+            for awaited, line in lines:
+                self._send(awaited, line)
+        else:
+            self._transactions[-1].unsent = lines
         return None
 
     def start_body(self) -> bytes:
@@ -379,7 +393,7 @@ class Session:
 
     def _note_refusal(self, awaited: Awaited, reply: Reply) -> None:
         transaction = self._transactions[0]
-        transaction.unsent.clear()
+        transaction.unsent = None
         if transaction.failure is None:
             transaction.failure = Submission(STAGES[awaited], reply)
 
@@ -418,8 +432,12 @@ class Session:
             return transaction.failure
         if transaction.is_ended:
             return Submission(Stage.BODY, None, error.message, in_doubt=True)
-        stage = self.stage if transaction is self._transactions[0] else Stage.MAIL
-        return Submission(stage, error.reply, "" if error.reply else error.message)
+        stage = transaction.broken_at or Stage.MAIL
+        if transaction.broken_at is None and transaction is self._transactions[0]:
+            stage = self.stage
+        if error.reply is None or error.reply.is_positive:
+            return Submission(stage, None, error.message)  # a 2yz out of place accepts nothing
+        return Submission(stage, error.reply)
 
     # --- the rest ----------------------------------------------------------------------------
 
