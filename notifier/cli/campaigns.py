@@ -136,9 +136,9 @@ def preview(
         view.write(output, compiled, found)
         say(_("Wrote {path}.").format(path=output))
     elif as_json:
-        print_json(view.as_dict(loaded, compiled.render(found), found))
+        print_json(view.as_dict(compiled.render(found), found))
     else:
-        view.tell(loaded, compiled.render(found), found)
+        view.tell(compiled.render(found), found)
 
 
 def send_test(

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from notifier.campaign import Campaign
     from notifier.model import Rejection
     from notifier.render.templates import CompiledCampaign, Rendered
 
@@ -59,49 +58,47 @@ def write(path: Path, compiled: CompiledCampaign, recipient: Recipient) -> None:
         message = compiled.assemble(recipient, token=uuid.uuid4().hex, at=float(int(time.time())))
         path.write_bytes(message.data)
         return
-    rendered = compiled.render(recipient)
-    path.write_text(rendered.html or _as_page(rendered.text), encoding="utf-8")
+    path.write_text(_as_page(compiled.render(recipient)), encoding="utf-8")
 
 
-def _as_page(text: str) -> str:
+def _as_page(rendered: Rendered) -> str:
+    """The HTML with its pictures inside, so that the file can be opened anywhere."""
+    from base64 import b64encode
     from html import escape
 
-    return f'<!doctype html><meta charset="utf-8"><pre>{escape(text)}</pre>\n'
+    if rendered.html is None:
+        return f'<!doctype html><meta charset="utf-8"><pre>{escape(rendered.text)}</pre>\n'
+    page = rendered.html
+    for content_id, part in rendered.pictures.items():
+        data = b64encode(part.path.read_bytes()).decode("ascii")
+        page = page.replace(f"cid:{content_id}", f"data:{part.media_type};base64,{data}")
+    return page
 
 
-def as_dict(campaign: Campaign, rendered: Rendered, recipient: Recipient) -> dict[str, Any]:
+def as_dict(rendered: Rendered, recipient: Recipient) -> dict[str, Any]:
     """What `--json` prints."""
     return {
         "key": recipient.key,
         "line": recipient.line,
-        "from": mailbox(campaign.sender_name, campaign.sender_address),
-        "to": mailbox(recipient.name, recipient.address),
-        "reply_to": campaign.reply_to or "",
+        "address": recipient.address,
         "subject": rendered.subject,
-        "attachments": list(rendered.attachments),
+        "headers": dict(rendered.headers),
+        "attachments": [
+            {"name": part.name, "type": part.media_type, "bytes": part.size}
+            for part in rendered.attachments
+        ],
         "text": rendered.text,
-        "html": rendered.html or "",
+        "html": rendered.html,
     }
 
 
-def tell(campaign: Campaign, rendered: Rendered, recipient: Recipient) -> None:
+def tell(rendered: Rendered, recipient: Recipient) -> None:
     """Print headers and text."""
-    sender = mailbox(campaign.sender_name, campaign.sender_address)
-    facts(
-        [
-            (_("From"), sender),
-            (_("To"), mailbox(recipient.name, recipient.address)),
-            (_("Reply to"), campaign.reply_to),
-            (_("Subject"), rendered.subject),
-            (_("Attachments"), ", ".join(rendered.attachments)),
-            (_("Row"), _("line {line}, key {key}").format(line=recipient.line, key=recipient.key)),
-        ]
-    )
+    facts(rendered.headers)
+    for part in rendered.attachments:
+        say(_("  Attached: {name} ({size} kB)").format(name=part.name, size=part.size // 1000 + 1))
+    row = _("  From line {line} of the sheet, key {key}.")
+    say(row.format(line=recipient.line, key=recipient.key), style="dim")
     say("", rendered.text.rstrip())
-    if rendered.html:
-        say("", _("There is an HTML version, too: -o preview.html writes it."))
-
-
-def mailbox(name: str, address: str) -> str:
-    """`Name <address>` with the name as it is read, not as it is encoded in a header."""
-    return f"{name} <{address}>" if name else address
+    if rendered.html is not None:
+        say("", _("There is an HTML version, too: -o preview.html writes it."), style="dim")
