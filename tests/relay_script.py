@@ -153,16 +153,21 @@ class _Conversation:
                 f"250-{word}" for word in ("relay.example", *self.relay.capabilities)
             )
             good = "250 ".join(good.rsplit("250-", 1))
-        if verb in {"MAIL", "RCPT"}:
-            address = line.partition("<")[2].partition(">")[0]
-            self.sender, self.address = (
-                (address, None) if verb == "MAIL" else (self.sender, address)
-            )
         said = await self.answer(verb, line, good)
+        self.note(verb, line.partition("<")[2].partition(">")[0], is_taken=said.startswith("2"))
         if verb == "DATA" and said.startswith("354"):
             await self.take_body()
         if verb == "QUIT" and said.startswith("221"):
             raise _GoneError
+
+    def note(self, verb, address, *, is_taken):
+        """Keep the envelope as a relay would."""
+        if verb == "MAIL" and is_taken:
+            self.sender, self.address = address, None
+        elif verb == "RCPT" and is_taken and self.sender is not None:
+            self.address = address
+        elif verb in {"RSET", "EHLO", "HELO"}:
+            self.sender = self.address = None
 
     async def take_body(self):
         data = b""
@@ -174,9 +179,10 @@ class _Conversation:
         self.relay.heard.append((self.number, "<body>" if data != b".\r\n" else "."))
         data = data[:-3].replace(b"\r\n..", b"\r\n.").removeprefix(b".")
         rule = self.relay._rule("BODY", self.number, self.address or "")
-        answer = self.next(rule, GOOD["BODY"])
-        if answer.startswith("2"):
+        answer = self.next(rule, GOOD["BODY"] if self.address else "554 5.5.1 nobody to send it to")
+        if isinstance(answer, str) and answer.startswith("2"):
             self.relay.delivered.append((self.sender, self.address, data))
+        self.sender = self.address = None
         await self.say(answer)
 
     def next(self, rule, good):

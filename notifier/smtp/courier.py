@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Protocol
 from notifier.errors import LocalProtocolError
 from notifier.model import Stage, Submission
 from notifier.smtp import troubles
+from notifier.smtp.transitions import CLOSING, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,9 +54,6 @@ class Dispatcher(Protocol):
 
     def succeeded(self) -> None:
         """The relay took a message."""
-
-    def answered(self) -> None:
-        """The relay gave a message some other reply."""
 
     def crash(self, exc: BaseException) -> None:
         """The feed failed."""
@@ -95,7 +93,7 @@ class Courier:
         self._intent: asyncio.Future[bool] | None = None
         self._is_granted = False
         self._has_go = False
-        #: Messages that the relay gave an answer about.
+        #: Messages that the relay answered, the session going on.
         self.answers = 0
         self.expires_at = expires_at
         #: On the pool's clock.
@@ -137,11 +135,13 @@ class Courier:
     def decided(self, submission: Submission) -> None:
         """The oldest parcel has its answer: settle it, then turn to the next."""
         self._conclude(submission)
-        self.answers += 1
-        if submission.stage is Stage.BODY and submission.reply and submission.reply.is_positive:
-            self._dispatcher.succeeded()
-        else:
-            self._dispatcher.answered()
+        reply = submission.reply
+        if reply is not None and reply.code != CLOSING and not submission.in_doubt:
+            self.answers += 1
+            if reply.is_positive:
+                self._dispatcher.succeeded()
+        if self._connection.session.phase is Phase.CLOSED:
+            return  # `ended` follows, for this came with the session's end
         if self._parcels or self._begin():
             self._ask()
         else:
@@ -155,8 +155,7 @@ class Courier:
 
     def body_leaves(self) -> None:
         """The next envelope may travel with the end of this body."""
-        if self._connection.session.can_begin:
-            self._begin()
+        self._begin()
 
     def ended(self, error: RelayError | None, fates: Sequence[Submission]) -> None:
         """The connection is over: settle what it held."""
@@ -169,14 +168,15 @@ class Courier:
 
     def _begin(self) -> bool:
         """Put the next parcel's envelope into the output; False where there is none."""
-        while self._messages > 0 and not self.is_worn:
+        session = self._connection.session
+        while session.can_begin and not self.is_worn:
             parcel = self._dispatcher.take()
             if parcel is None:
                 return False
             if self._has_begun(parcel):
                 self._messages -= 1
+                self.is_worn = self.is_worn or self._messages <= 0
                 return True
-        self.is_worn = True
         return False
 
     def _has_begun(self, parcel: Parcel) -> bool:

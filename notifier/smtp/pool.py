@@ -388,9 +388,6 @@ class Pool:
         if self._window < self._relay.max_connections and self._clock() >= self._calm_until:
             self._window += 1
 
-    def answered(self) -> None:
-        """The relay gave a message some other reply: it is alive."""
-
     def crash(self, exc: BaseException) -> None:
         """End `run` with this, after settling."""
         if self._failure is None:
