@@ -58,15 +58,14 @@ def _path(
     variable: str, table: Mapping[str, Any], sections: Sequence[str]
 ) -> tuple[str, ...] | None:
     first, *rest = variable.removeprefix(PREFIX).split("__")
-    known = [PREFIX + _spelled(section) for section in sections]
     if not rest:
         meant = difflib.get_close_matches(variable, OWN_VARIABLES, n=1, cutoff=0.8)
         if meant:
             raise _unknown(variable, meant[0])
         return None
     if first.lower() not in sections:
-        meant = difflib.get_close_matches(PREFIX + first, known, n=1, cutoff=0.6)
-        raise _unknown(variable, "__".join([meant[0], *rest]) if meant else "")
+        meant = difflib.get_close_matches(first.lower(), sections, n=1, cutoff=0.6)
+        raise _unknown(variable, variable_for([meant[0], *rest]) if meant else "")
     path: list[str] = [first.lower()]
     here: Any = table.get(path[0])
     for part in rest:

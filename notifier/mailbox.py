@@ -67,8 +67,6 @@ def parse_address(text: str) -> str:
         found = validate_email(
             single_line(text),
             check_deliverability=False,
-            globally_deliverable=False,
-            allow_domain_literal=False,
         )
     except EmailNotValidError as exc:
         raise ValueError(_("an address such as office@school.example is expected.")) from exc

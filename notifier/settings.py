@@ -12,14 +12,10 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
-    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
@@ -33,13 +29,11 @@ from notifier.measures import (
     check_timezone,
     parse_duration,
     parse_rate,
-    parse_rates,
     single_line,
 )
-from notifier.model import Rate
 from notifier.nearest import did_you_mean
-from notifier.secret_file import read_secret
-from notifier.toml_lines import line_of, parse_toml, read_toml
+from notifier.relays import Number, RelaySettings, Seconds, Table, Timeout, Whole
+from notifier.toml_lines import has_key, line_of, parse_toml, read_toml
 from notifier.workspace import WORKSPACE_FILE, find_root
 
 if TYPE_CHECKING:
@@ -64,100 +58,9 @@ __all__ = [
 
 #: The relay that is always there: the built-in capture server.
 SANDBOX = "sandbox"
-#: RFC 8314 section 3.3 (submissions), RFC 6409 section 3.1 (submission), RFC 5321 section 4.5.4.2.
-_PORTS = {"implicit": 465, "starttls": 587, "none": 25}
-_HOST = re.compile(r"[^\s/@\[\]]+")
 
 
-def _no_bool(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError(_("a number is expected here, not true or false."))  # noqa: TRY004 - pydantic's contract
-    return value
-
-
-Whole = Annotated[int, BeforeValidator(_no_bool)]
-Seconds = Annotated[float, BeforeValidator(parse_duration)]
-Timeout = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
-Number = Annotated[float, BeforeValidator(_no_bool)]
-Rates = Annotated[tuple[Rate, ...], BeforeValidator(parse_rates)]
-
-
-class _Table(BaseModel):
-    """A table of notifier.toml: frozen, closed, and never repeating its input in an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class RelaySettings(_Table):
-    """`[relays.NAME]`: an SMTP account to submit through. Times are in seconds."""
-
-    name: str = Field(default="", exclude=True)
-    host: str = Field(min_length=1)
-    #: 587; 465 where TLS is implicit, 25 where there is none.
-    port: Whole = Field(default=587, ge=1, le=65535)
-    tls: Literal["starttls", "implicit", "none"] = "starttls"
-    username: str = ""
-    #: From the environment only.
-    password: SecretStr | None = None
-    password_file: Path | None = None
-    auth: Literal["auto", "plain", "login", "cram-md5"] = "auto"
-    #: AUTH over a link without TLS: only when told.
-    allow_insecure_auth: bool = False
-    ca_file: Path | None = None
-    verify: bool = True
-    max_connections: Whole = Field(default=8, ge=1, le=1000)
-    max_messages_per_connection: Whole = Field(default=500, ge=1)
-    max_connection_age: Timeout = 600.0
-    idle_timeout: Timeout = 30.0
-    rate: Rates = ()
-    connect_timeout: Timeout = 30.0
-    #: RFC 5321 section 4.5.3.2 gives the following.
-    greeting_timeout: Timeout = 300.0
-    command_timeout: Timeout = 300.0
-    data_timeout: Timeout = 120.0
-    body_timeout: Timeout = 180.0
-    end_of_data_timeout: Timeout = 600.0
-    connect_attempts: Whole = Field(default=4, ge=1, le=100)
-    helo_name: str = ""
-    pipelining: bool = True
-
-    @model_validator(mode="before")
-    @classmethod
-    def _port_of_tls(cls, value: Any) -> Any:
-        if isinstance(value, dict) and "port" not in value:
-            return {**value, "port": _PORTS.get(value.get("tls", "starttls"), 587)}
-        return value
-
-    @field_validator("host", "helo_name")
-    @classmethod
-    def _is_host(cls, value: str) -> str:
-        if "://" in value:
-            raise ValueError(_("only the name is expected, without smtp:// before it."))
-        if value and not _HOST.fullmatch(single_line(value).strip("[]")):
-            raise ValueError(_("a name such as smtp.example.com is expected."))
-        if value.count(":") == 1:
-            raise ValueError(_("the port goes into a line of its own: port = 587."))
-        return value
-
-    @field_validator("username")
-    @classmethod
-    def _is_plain(cls, value: str) -> str:
-        return single_line(value)
-
-    def secret(self) -> str:
-        """The password, from the environment or its file; empty if there is none.
-
-        Warns once on the log when others may read the file.
-
-        Raises:
-            SettingsError: the file can't be read, is empty, or holds more than a password.
-        """
-        if self.password is not None and self.password.get_secret_value():
-            return self.password.get_secret_value()
-        return read_secret(self.password_file) if self.password_file else ""
-
-
-class WorkspaceSettings(_Table):
+class WorkspaceSettings(Table):
     """`[workspace]`."""
 
     locale: Literal["vi", "en"] = "vi"
@@ -171,7 +74,7 @@ class WorkspaceSettings(_Table):
         return check_timezone(value)
 
 
-class SandboxRule(_Table):
+class SandboxRule(Table):
     """`[[sandbox.rules]]`: what the capture server does to a recipient that matches."""
 
     #: A glob on the recipient's address: `*@full.example`.
@@ -201,7 +104,7 @@ class SandboxRule(_Table):
         return single_line(value)
 
 
-class SandboxSettings(_Table):
+class SandboxSettings(Table):
     """`[sandbox]`: the built-in capture server."""
 
     host: str = Field(default="127.0.0.1", min_length=1)
@@ -210,7 +113,7 @@ class SandboxSettings(_Table):
     rules: tuple[SandboxRule, ...] = ()
 
 
-class RetrySettings(_Table):
+class RetrySettings(Table):
     """`[retry]`: when a deferred delivery is tried again. Times are in seconds."""
 
     first: Timeout = 300.0
@@ -222,7 +125,7 @@ class RetrySettings(_Table):
     jitter: Number = Field(default=0.1, ge=0, le=1)
 
 
-class LimitSettings(_Table):
+class LimitSettings(Table):
     """`[limits]`: caps against bombs and mistakes."""
 
     max_message_bytes: Whole = Field(default=10_000_000, ge=1)
@@ -233,11 +136,11 @@ class LimitSettings(_Table):
     max_render_chars: Whole = Field(default=1_000_000, ge=1)
 
 
-class Settings(_Table):
+class Settings(Table):
     """The whole of notifier.toml, with the environment over it."""
 
     workspace: WorkspaceSettings = WorkspaceSettings()
-    relays: dict[str, RelaySettings] = {}
+    relays: dict[str, RelaySettings] = Field(default_factory=dict)
     sandbox: SandboxSettings = SandboxSettings()
     retry: RetrySettings = RetrySettings()
     limits: LimitSettings = LimitSettings()
@@ -311,7 +214,7 @@ def load_workspace(
     table = parse_toml(text, WORKSPACE_FILE)
     _refuse_passwords(table, text)
     origins = overlay(table, variables, tuple(Settings.model_fields))
-    _name_relays(table, text)
+    _name_relays(table, text, origins)
     return Workspace(base, _validate(table, text, origins, base))
 
 
@@ -349,18 +252,32 @@ def _place(line: int | None) -> str:
     return _("{file}, line {line}").format(file=WORKSPACE_FILE, line=line)
 
 
-def _name_relays(table: dict[str, Any], text: str) -> None:
-    """Tell each relay its name; refuse what would be taken for the sandbox."""
+def _name_relays(table: dict[str, Any], text: str, origins: Mapping[KeyPath, str]) -> None:
+    """Tell each relay its name; refuse what is the sandbox, or a misspelt name in a variable."""
     relays = table.get("relays")
-    for name, relay in relays.items() if isinstance(relays, dict) else ():
+    if not isinstance(relays, dict):
+        return
+    for name, relay in relays.items():
         if name == SANDBOX:
             raise SettingsError(
                 _("The name sandbox is taken: it is the built-in capture server."),
                 where=_place(line_of(text, ("relays", name))),
                 next_step=_("Give the relay another name; [sandbox] sets the built-in one up."),
             )
-        if isinstance(relay, dict) and "name" not in relay:
-            relay["name"] = name
+        if isinstance(relay, dict):
+            variable = _variable(("relays", name), origins, text)
+            if variable and "host" not in relay:
+                raise _no_such_relay(name, [key for key in relays if key != name], variable)
+            relay.setdefault("name", name)
+
+
+def _no_such_relay(name: str, known: list[str], variable: str) -> SettingsError:
+    return SettingsError(
+        _("There is no relay named {name}.").format(name=name),
+        where=_("environment, {name}").format(name=variable),
+        next_step=did_you_mean(name, known)
+        or _("Add [relays.{name}] with its host to {file}.").format(name=name, file=WORKSPACE_FILE),
+    )
 
 
 def _validate(
@@ -376,11 +293,22 @@ def _validate(
 
 
 def _placed(mistake: Complaint, text: str, origins: Mapping[KeyPath, str]) -> PlacedComplaint:
-    variable = origins.get(mistake.path)
+    variable = _variable(mistake.path, origins, text)
     if variable:
         return PlacedComplaint(mistake, _("environment, {name}").format(name=variable), -1)
     line = line_of(text, mistake.path)
     return PlacedComplaint(mistake, _place(line), line or 0)
+
+
+def _variable(path: KeyPath, origins: Mapping[KeyPath, str], text: str) -> str | None:
+    """The variable that `path`, or the table it is missed in, comes from; None: the file."""
+    if path in origins:
+        return origins[path]
+    for above in (path, path[:-1]):
+        if above and not has_key(text, above):
+            found = (name for key, name in origins.items() if key[: len(above)] == above)
+            return next(found, None)
+    return None
 
 
 def _rooted(relay: RelaySettings, root: Path) -> RelaySettings:

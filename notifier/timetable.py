@@ -121,10 +121,11 @@ def parse_days(value: object) -> frozenset[int]:
     text = ",".join(str(item) for item in items).lower()
     days: set[int] = set()
     for part in re.split(r"[,;\s]+", re.sub(r"\s*[-–]\s*", "-", text.strip())):
-        first, _dash, last = part.partition("-")
-        if first not in _DAYS or (last or first) not in _DAYS:
+        first, dash, last = part.partition("-")
+        last = last if dash else first
+        if first not in _DAYS or last not in _DAYS:
             raise ValueError(_('days are written like mon-sat or "mon, wed, fri".'))
-        span = (_DAYS[last or first] - _DAYS[first]) % 7
+        span = (_DAYS[last] - _DAYS[first]) % 7
         days.update((_DAYS[first] + step) % 7 for step in range(span + 1))
     return frozenset(days)
 

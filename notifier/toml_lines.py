@@ -37,7 +37,7 @@ _ADVICE = (
         N_("A key holds only letters a-z, digits, _ and -, else quotes."),
     ),
 )
-_AT = re.compile(r"\(at (?:line (\d+), column (\d+)|end of document)\)")
+_AT = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
 def read_toml(path: Path) -> str:
@@ -71,16 +71,20 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as exc:
-        found = _AT.search(str(exc))
-        line, column = (found[1], found[2]) if found and found[1] else (text.count("\n") + 1, 1)
-        advice = next((hint for start, hint in _ADVICE if str(exc).startswith(start)), "")
-        raise SettingsError(
-            _("The file is not TOML from here on."),
-            where=_("{file}, line {line}, column {column}").format(
-                file=name, line=line, column=column
-            ),
-            next_step=_(advice) or _('A line is written like: key = "value".'),
-        ) from exc
+        raise _not_toml(str(exc), text, name) from exc
+
+
+def _not_toml(problem: str, text: str, name: str) -> SettingsError:
+    found = _AT.search(problem)
+    line, column = (found[1], found[2]) if found else (str(text.count("\n") + 1), "1")
+    unclosed = N_("A quote, bracket or brace is not closed.")
+    hints = (hint for start, hint in _ADVICE if problem.startswith(start))
+    advice = next(hints, N_('A line is written like: key = "value".')) if found else unclosed
+    return SettingsError(
+        _("The file is not TOML from here on."),
+        where=_("{file}, line {line}, column {column}").format(file=name, line=line, column=column),
+        next_step=_(advice),
+    )
 
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
@@ -104,6 +108,11 @@ def line_of(text: str, path: Sequence[str | int]) -> int | None:
             return text.count("\n", 0, places[way]) + 1
         way = way[:-1]
     return None
+
+
+def has_key(text: str, path: Sequence[str | int]) -> bool:
+    """Whether `path` is given in `text`, as a key or as a table."""
+    return tuple(path) in _Scan(text).run()
 
 
 @dataclass(slots=True)
@@ -200,10 +209,13 @@ class _Scan:
         self.at += 1
         index = 0
         while self.skip() < len(self.text) and self.text[self.at] != "]":
+            before = self.at
             self.note((*path, index), self.at)
             self.value((*path, index))
             index += 1
             self.comma()
+            if self.at == before:  # not TOML from here on
+                return
         self.at += 1
 
     def inline_table(self, path: tuple[str | int, ...]) -> None:

@@ -61,8 +61,8 @@ _ADVICE = (
         "unknown escape character",
         N_("In double quotes a backslash is written twice; single quotes take it as it is."),
     ),
-    ("block scalar", N_('Put a value that begins with ">" or "|" in quotes.')),
-    ("expected a single document", N_("One file holds one campaign: take away the line with ---.")),
+    ("chomping or indentation", N_('Put a value that begins with ">" or "|" in quotes.')),
+    ("another document", N_("One file holds one campaign: take away the line with ---.")),
     (
         "alphabetic or numeric character",
         N_("Put the value in quotes: it begins with a sign of YAML's own."),
@@ -72,6 +72,7 @@ _ADVICE = (
 _ADVICE_ELSE = N_(
     'A line is written like "key: value"; what belongs to a key is indented below it.'
 )
+_EXPRESSION = N_('Put an expression in quotes: "{{ ... }}".')
 
 
 @dataclass(slots=True)
@@ -153,7 +154,7 @@ def parse_yaml(text: str, name: str) -> Document:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as exc:
-        raise _not_yaml(document, exc) from exc
+        raise _not_yaml(document, text, exc) from exc
     except (yaml.YAMLError, RecursionError, ValueError) as exc:
         raise _not_text(name) from exc
     if not isinstance(root, yaml.MappingNode):
@@ -166,13 +167,15 @@ def parse_yaml(text: str, name: str) -> Document:
     return document
 
 
-def _not_yaml(document: Document, exc: yaml.MarkedYAMLError) -> CampaignError:
+def _not_yaml(document: Document, text: str, exc: yaml.MarkedYAMLError) -> CampaignError:
     mark = exc.problem_mark or exc.context_mark
     problem = exc.problem or ""
     if "anchor" in problem or "alias" in problem or "tag" in problem:
         problem = "undefined alias"
     advice = next((hint for part, hint in _ADVICE if part in problem), _ADVICE_ELSE)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    if "{{" in "".join(text.splitlines()[line - 1 : line]):
+        advice = _EXPRESSION
     return CampaignError(
         _("The file is not YAML from here on."),
         where=document.where(line, column),
@@ -211,7 +214,7 @@ class _Reader:
                 self._refuse(
                     key_node,
                     _("A key must be a word."),
-                    _('Put an expression in quotes: "{{ ... }}".'),
+                    _(_EXPRESSION),
                 )
             key = str(key_node.value)
             if key in found:
