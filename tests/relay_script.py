@@ -53,6 +53,10 @@ class ScriptedRelay:
     def __init__(self, *, capabilities=CAPABILITIES, context=None, implicit=False):
         self.capabilities = capabilities
         self.context = context
+        #: Write each byte on its own.
+        self.trickles = False
+        #: Read nothing after 354.
+        self.stops_reading = False
         self.implicit = implicit
         self.scripts = []
         self.rules = []
@@ -170,6 +174,8 @@ class _Conversation:
             self.sender = self.address = None
 
     async def take_body(self):
+        if self.relay.stops_reading:
+            await asyncio.Event().wait()
         data = b""
         while not (data == b".\r\n" or data.endswith(b"\r\n.\r\n")):
             line = await self.reader.readline()
@@ -205,8 +211,13 @@ class _Conversation:
         data = b"220 go\r\n" if answer == TLS else answer
         if isinstance(data, str):
             data = data.encode() + b"\r\n"
-        self.writer.write(data)
-        await self.writer.drain()
+        for part in (
+            (data[at : at + 1] for at in range(len(data))) if self.relay.trickles else (data,)
+        ):
+            self.writer.write(part)
+            await self.writer.drain()
+            if self.relay.trickles:
+                await asyncio.sleep(0)
         if answer == TLS:
             with contextlib.suppress(ConnectionError):
                 await self.writer.start_tls(self.relay.context)

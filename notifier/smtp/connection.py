@@ -43,6 +43,10 @@ SLICE = 131_072
 FAREWELL = 2.0
 
 
+#: The host was reached, and ended the connection: with implicit TLS, in the handshake.
+_DROPPED = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
+
+
 class Listener(Protocol):
     """What the owner of a ready connection is told."""
 
@@ -169,6 +173,8 @@ class Connection(asyncio.Protocol):
 
     async def start_tls(self, context: ssl.SSLContext) -> None:
         """Shake hands, and say EHLO again."""
+        if self.is_over:  # something was wrong in the same bytes that held the reply
+            raise self.error or troubles.lost(self._account, Stage.STARTTLS)
         self._milestone = self._loop.create_future()
         self._deadline = inf
         try:
@@ -368,7 +374,9 @@ class Dialler:
                     lambda: connection, self.account.host, self.account.port, **options
                 )
         except (OSError, ssl.SSLError, UnicodeError) as exc:
-            raise translate(self.account, Stage.CONNECT, exc, seconds) from exc
+            was_reached = is_implicit and isinstance(exc, _DROPPED)
+            stage = Stage.TLS if was_reached else Stage.CONNECT
+            raise translate(self.account, stage, exc, seconds) from exc
 
 
 def _discard(connection: Connection) -> None:

@@ -73,6 +73,7 @@ class Courier:
         "_dispatcher",
         "_has_go",
         "_intent",
+        "_is_disowned",
         "_is_granted",
         "_messages",
         "_parcels",
@@ -93,6 +94,7 @@ class Courier:
         self._intent: asyncio.Future[bool] | None = None
         self._is_granted = False
         self._has_go = False
+        self._is_disowned = False
         #: Messages that the relay answered, the session going on.
         self.answers = 0
         self.expires_at = expires_at
@@ -162,7 +164,7 @@ class Courier:
         for fate in fates:
             if self._parcels:
                 self._conclude(fate)
-        self._dispatcher.gone(self, error)
+        self._dispatcher.gone(self, None if self._is_disowned else error)
 
     # --- inside ------------------------------------------------------------------------------
 
@@ -213,7 +215,7 @@ class Courier:
                 self._connection.send_body()
         else:
             self._parcels.popleft()
-            self.is_worn = True
+            self._is_disowned = True
             self.abort()
 
     def _conclude(self, submission: Submission) -> None:

@@ -167,10 +167,11 @@ class Session:
         return events
 
     def _look_for_faults(self) -> None:
-        if self._parser.fault and self.phase is not Phase.CLOSED:
-            self._fail(troubles.not_smtp(self.account, self.stage, self._parser.fault))
-        elif self.phase is Phase.HANDSHAKE and self._parser.is_partial:
+        parser = self._parser
+        if self.phase is Phase.HANDSHAKE and (parser.fault or parser.is_partial):
             self._fail(troubles.injected(self.account))
+        elif parser.fault and self.phase is not Phase.CLOSED:
+            self._fail(troubles.not_smtp(self.account, self.stage, parser.fault))
 
     def _answer(self, reply: Reply) -> None:
         if self._is_watched:

@@ -80,7 +80,9 @@ class Ledger:
         if self.intents == "at once":
             future.set_result(answer)
         elif self.intents == "soon":
-            loop.call_soon(lambda: loop.call_soon(lambda: future.done() or future.set_result(answer)))
+            loop.call_soon(
+                lambda: loop.call_soon(lambda: future.done() or future.set_result(answer))
+            )
         elif self.intents == "fails":
             future.set_exception(OSError("disk full"))
         return future
