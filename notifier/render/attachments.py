@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from binascii import a2b_base64
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -67,6 +68,11 @@ class FilePart:
     #: Where it was read from.
     path: Path
 
+    @property
+    def content(self) -> bytes:
+        """The file itself, decoded from the part."""
+        return a2b_base64(self.data.partition(b"\r\n\r\n")[2])
+
 
 def media_type(name: str) -> str:
     """The media type by the name's ending."""
@@ -112,12 +118,14 @@ class Cabinet:
         inside = path.relative_to(self.root).as_posix()
         if _PRIVATE.search(inside) or _PRIVATE.search(name):
             raise MessageError(
-                _("The file `{name}` belongs to the workspace and is never sent.").format(name=name),
+                _("The file `{name}` belongs to the workspace and is never sent.").format(
+                    name=name
+                ),
                 where=where,
                 next_step=_("Attach a file from a folder for attachments, such as data/."),
                 problem="attachment_outside",
             )
-        if not path.is_file():
+        if not _is_file(path):
             raise self.missing(name, where)
         return path
 
@@ -148,7 +156,8 @@ class Cabinet:
             problem="attachment_outside",
         )
 
-    def _read(self, path: Path, name: str, where: str) -> bytes:
+    def read(self, path: Path, name: str, where: str) -> bytes:
+        """The file's bytes. Raises MessageError where it can't be read or is too large."""
         try:
             if path.stat().st_size > self._max_bytes:
                 raise MessageError(
@@ -166,6 +175,13 @@ class Cabinet:
                 where=where,
                 next_step=_("Check the file's permissions."),
             ) from exc
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have: too long, or with a NUL
+        return False
 
 
 def encode_file(path: Path, data: bytes, *, content_id: str = "", name: str = "") -> FilePart:
@@ -213,6 +229,6 @@ class Album:
 
     def _first(self, candidates: list[str], shown: str, where: str) -> Path:
         for name in candidates:
-            if "\0" not in name and (self._cabinet.root / name).is_file():
+            if _is_file(self._cabinet.root / name):
                 return self._cabinet.find(name, where=where)
         raise self._cabinet.missing(shown, where)

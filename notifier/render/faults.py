@@ -6,7 +6,6 @@ import difflib
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import TemplateSyntaxError
 from jinja2.exceptions import SecurityError
 
 from notifier.errors import TemplateError
@@ -18,6 +17,8 @@ from notifier.render.sources import place
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from jinja2 import TemplateSyntaxError
+
 #: Names offered where none is near.
 _SHOWN_NAMES = 12
 
@@ -25,11 +26,25 @@ _SHOWN_NAMES = 12
 def explain(exc: Exception, sandbox: Sandbox, context: Mapping[str, Any]) -> TemplateError:
     """What went wrong while a template was filled in, for the one who wrote it."""
     file, line = _locate(exc, sandbox)
-    where = place(file, line) if file.endswith((".html", ".txt", ".md")) else file
     problem, message, next_step = _describe(exc, context)
     return TemplateError(
-        message, where=where, next_step=next_step, problem=problem, file=file, line=line
+        message,
+        where=where_of(file, line),
+        next_step=next_step,
+        problem=problem,
+        file=shown_file(file),
+        line=line,
     )
+
+
+def shown_file(name: str) -> str:
+    """A template's path from the workspace's root; other names are as they are."""
+    return place(name) if name.endswith((".html", ".txt", ".md")) else name
+
+
+def where_of(name: str, line: int) -> str:
+    """`templates/grades/body.html, line 7`; of a text in the campaign's file just the file."""
+    return place(name, line) if shown_file(name) != name else name
 
 
 def explain_syntax(exc: TemplateSyntaxError, name: str) -> TemplateError:
@@ -37,12 +52,12 @@ def explain_syntax(exc: TemplateSyntaxError, name: str) -> TemplateError:
     file = exc.name or name
     return TemplateError(
         _("The template can't be read: {reason}.").format(reason=(exc.message or "").rstrip(".")),
-        where=place(file, exc.lineno) if file.endswith((".html", ".txt", ".md")) else file,
+        where=where_of(file, exc.lineno),
         next_step=_("Correct the line; every {opening} needs its {closing}.").format(
             opening="{% for %}, {% if %}", closing="{% endfor %}, {% endif %}"
         ),
         problem="syntax",
-        file=file,
+        file=shown_file(file),
         line=exc.lineno,
     )
 
@@ -87,9 +102,7 @@ def _describe(exc: Exception, context: Mapping[str, Any]) -> tuple[str, str, str
     )
 
 
-def _describe_unknown(
-    exc: UnknownNameError, context: Mapping[str, Any]
-) -> tuple[str, str, str]:
+def _describe_unknown(exc: UnknownNameError, context: Mapping[str, Any]) -> tuple[str, str, str]:
     name = str(exc.name)
     if exc.owner is None:
         known = [key for key, value in context.items() if not callable(value)]
@@ -104,7 +117,7 @@ def _describe_unknown(
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """"Did you mean", by letters without their marks: "toan" finds "Toán"."""
+    """The nearest known name, by letters without their marks: "toan" finds "Toán"."""
     by_letters = {_letters(candidate): candidate for candidate in known}
     near = difflib.get_close_matches(_letters(name), list(by_letters), n=1, cutoff=0.6)
     if near:

@@ -10,7 +10,7 @@ import re
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 REMEMBERED = 4096
 
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?\Z")
-_WIDTHS = frozenset({"short", "medium", "long", "full"})
+_WIDTHS: dict[str, Literal["short", "medium", "long", "full"]] = {
+    "short": "short",
+    "medium": "medium",
+    "long": "long",
+    "full": "full",
+}
 #: Short dates as the offices write them; CLDR's short forms ("5/1/27") are ambiguous in a mail.
 _SHORT_DATES = {"vi": "dd/MM/y", "en": "d MMM y"}
 #: What a yes or no reads as.
@@ -91,7 +96,14 @@ class Formats:
         self._moment = lru_cache(REMEMBERED)(self._make_moment)
         self._numeral = lru_cache(REMEMBERED)(self._make_numeral)
         self._pattern = lru_cache(256)(self._find_pattern)
-        self._plain_float = lru_cache(REMEMBERED)(self._make_plain_float)
+        self._plain: dict[type, Callable[[Any], str]] = {
+            type(None): lambda _value: "",
+            float: lru_cache(REMEMBERED)(self._make_plain_float),
+            bool: self._no_yes.__getitem__,
+            date: lambda value: self._moment("date", value, "short"),
+            datetime: lambda value: self._moment("datetime", value, "short"),
+            time: lambda value: self._moment("time", value, "short"),
+        }
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """By the name that templates use."""
@@ -112,22 +124,8 @@ class Formats:
 
     def plain(self, value: Any) -> Any:
         """How a value prints that no filter was asked for (Jinja's `finalize`)."""
-        if type(value) is str:
-            return value
-        if value is None:
-            return ""
-        kind = type(value)
-        if kind is float:
-            return self._plain_float(value)
-        if kind is bool:
-            return self._no_yes[value]
-        if kind is date:
-            return self._moment("date", value, "short")
-        if kind is datetime:
-            return self._moment("datetime", value, "short")
-        if kind is time:
-            return self._moment("time", value, "short")
-        return value
+        make = self._plain.get(type(value))
+        return value if make is None else make(value)
 
     # --- dates -------------------------------------------------------------------------------
 
@@ -149,23 +147,22 @@ class Formats:
         if isinstance(value, datetime) and value.tzinfo is not None:
             value = value.astimezone(self.zone)
         if kind == "datetime" and pattern in _WIDTHS:
-            joined = str(get_datetime_format(pattern, locale=self.locale)).replace("'", "")
+            joined = str(get_datetime_format(_WIDTHS[pattern], locale=self.locale)).replace("'", "")
             day, hour = self._make_moment("date", value, pattern), self.time(value, pattern)
             return joined.replace("{0}", str(hour)).replace("{1}", day)
         if type(value) is date and kind != "date":
             value = datetime(value.year, value.month, value.day, tzinfo=self.zone)
-        return self._pattern(kind, pattern).apply(value, self.locale)
+        return str(self._pattern(kind, pattern).apply(value, self.locale))
 
     def _find_pattern(self, kind: str, pattern: str) -> Any:
         if pattern not in _WIDTHS:
             return parse_pattern(pattern)
         if kind == "time":
             # "full" and "long" name the zone, which a sheet's times don't have.
-            width = pattern if pattern == "short" else "medium"
-            return get_time_format(width, locale=self.locale)
+            return get_time_format("short" if pattern == "short" else "medium", locale=self.locale)
         if pattern == "short" and self.locale.language in _SHORT_DATES:
             return parse_pattern(_SHORT_DATES[self.locale.language])
-        return get_date_format(pattern, locale=self.locale)
+        return get_date_format(_WIDTHS[pattern], locale=self.locale)
 
     # --- numbers -----------------------------------------------------------------------------
 

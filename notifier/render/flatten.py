@@ -27,7 +27,7 @@ MAX_DEPTH = 20
 
 def clone(node: Any) -> Any:
     """A copy of a tree that shares nothing but the environment."""
-    copy = type(node).__new__(type(node))
+    copy: Any = object.__new__(type(node))
     for name in node.fields:
         setattr(copy, name, _clone_value(getattr(node, name, None)))
     for name in node.attributes:

@@ -35,6 +35,8 @@ _PLAIN = re.compile(r"[\x21-\x7e]+(?: [\x21-\x7e]+)*\Z")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
 #: Bidirectional overrides, which make `exe.pdf` read as `fdp.exe`.
 _OVERRIDES = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+#: Signs that Windows does not allow in a file's name; folders among them.
+_UNSAVED = re.compile(r'[<>:"/\\|?*]')
 #: An address that needs no look at its quoting; the recipients' room has checked its syntax.
 _SIMPLE_ADDRESS = re.compile(
     r"[^\x00-\x20\x7f-\xa0\u2028\u2029<>()\[\]:;,\\\"@]+@[^\x00-\x20\x7f-\xa0\u2028\u2029<>()\[\]:;,\\\"@]+\Z"
@@ -91,7 +93,7 @@ def encode_words(text: str, used: int) -> str:
     `used`: characters before it in its line. Lone surrogates, which are no text, become `?`.
     """
     data = text.encode("utf-8", "replace")
-    room = (_MAX_ENCODED_LINE - used - 12) // 4 * 3
+    room = min((_MAX_ENCODED_LINE - used - 12) // 4 * 3, _WORD_OCTETS)
     if len(data) <= room:
         return f"=?utf-8?b?{b2a_base64(data, newline=False).decode()}?="
     parts = _split_characters(data, max(room, 0))
@@ -169,16 +171,18 @@ def check_token(token: str) -> str:
 
 
 def safe_file_name(name: str) -> str:
-    """The name without controls, folders or overrides of the direction of writing."""
-    cleaned = _OVERRIDES.sub("", single_line(name)).replace("/", "_").replace("\\", "_")
+    """The name without controls, folders, bidirectional overrides or signs that Windows refuses."""
+    cleaned = _UNSAVED.sub("_", _OVERRIDES.sub("", single_line(name)))
     return cleaned or "attachment"
 
 
 def encode_parameter(key: str, value: str) -> str:
-    """`; key="value"` folded, by RFC 2231 where it is not plain ASCII or too long for a line."""
+    """`; key="value"` folded, by RFC 2231 where it is not plain ASCII or too long for a line.
+
+    `value` comes from `safe_file_name`, so it has no quote or backslash.
+    """
     if value.isascii() and is_plain(value) and len(value) <= _LONGEST_PLAIN_WORD:
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f';\r\n {key}="{escaped}"'
+        return f';\r\n {key}="{value}"'
     units = [_percent(octet) for octet in value.encode("utf-8", "replace")]
     encoded = "".join(units)
     if len(encoded) + len(key) + 12 <= MAX_LINE:
@@ -201,7 +205,9 @@ def _continued(key: str, units: list[str]) -> Iterator[str]:
 def _percent(octet: int) -> str:
     sign = chr(octet)
     # RFC 5987's attr-char, which both standards read.
-    return sign if sign.isascii() and (sign.isalnum() or sign in "!#$&+-.^_`|~") else f"%{octet:02X}"
+    return (
+        sign if sign.isascii() and (sign.isalnum() or sign in "!#$&+-.^_`|~") else f"%{octet:02X}"
+    )
 
 
 def encode_name_parameter(value: str) -> str:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _ELSEWHERE = re.compile(r"(?!cid:)[a-zA-Z][a-zA-Z0-9+.-]*:|//|#|\Z")
 
 
-
 def is_inline(source: str) -> bool:
     """Whether a `src` means a file that travels with the message."""
     return _ELSEWHERE.match(source.strip()) is None

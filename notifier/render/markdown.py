@@ -1,8 +1,8 @@
 """`body.md` to HTML, once, when the campaign is compiled.
 
 Markdown is made into HTML *before* any value is filled in: Jinja's tags travel through the
-Markdown parser as plain words and are put back into the HTML. So a value is never Markdown, whatever
-stars and angles it holds, and is escaped like any other value in HTML.
+Markdown parser as plain words and are put back into the HTML. So a value is never Markdown,
+whatever stars and angles it holds, and is escaped like any other value in HTML.
 
 A control tag on a line of its own (`{% for %}` around list items or table rows) is taken out of the
 text and put back between the blocks that it stood between; a tag within a line stays in the line.
@@ -117,7 +117,9 @@ class _Converter:
 
     def _protect(self, text: str, line: int) -> str:
         """Braces that a raw block made plain text stay plain text."""
-        return re.sub(r"\{[{%#]", lambda found: self._mark(f"{{{{ '{found[0]}' }}}}", line, ""), text)
+        return re.sub(
+            r"\{[{%#]", lambda found: self._mark(f"{{{{ '{found[0]}' }}}}", line, ""), text
+        )
 
     def _mark(self, source: str, line: int, keyword: str) -> str:
         mark = _Mark(f"{self._salt}{len(self._marks)}x", source, line, keyword)
@@ -164,7 +166,7 @@ class _Converter:
         yield from (group for group in stack if all(part.is_alone for part in group))
 
     def _join_lines(self, lines: list[str], groups: Sequence[list[_Mark]]) -> None:
-        for mark in sorted((m for group in groups for m in group), key=lambda m: _order(m)):
+        for mark in sorted((m for group in groups for m in group), key=_order):
             if lines and mark.position > 0:
                 lines[mark.position - 1] += mark.word
             elif lines:
@@ -190,13 +192,12 @@ class _Converter:
             for mark, index in zip(group, places, strict=True):
                 inserts.setdefault(index, []).append(mark)
         for mark in singles:
-            index = _index_beside(mark, inserts)
-            if index is None:
-                index = (_find_places(root, [mark.position]) or [None])[0]
-            if index is None:
+            beside = _index_beside(mark, inserts)
+            found = _find_places(root, [mark.position]) if beside is None else [beside]
+            if found is None:
                 left.append([mark])
             else:
-                inserts.setdefault(index, []).append(mark)
+                inserts.setdefault(found[0], []).append(mark)
         for marks in inserts.values():
             marks.sort(key=_order)
         return tokens, inserts, left
@@ -269,7 +270,8 @@ def _tightened(group: list[_Mark], lines: list[str]) -> list[int]:
     while first < len(lines) and not lines[first].strip():
         first += 1
     positions = [first]
-    for position in others:
+    for given in others:
+        position = given
         while position > first and not lines[position - 1].strip():
             position -= 1
         positions.append(max(position, positions[-1]))

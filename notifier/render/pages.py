@@ -6,22 +6,25 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Template, TemplateSyntaxError, nodes
 
+from notifier.errors import NotifierError
 from notifier.render import markdown
 from notifier.render.faults import explain, explain_syntax
-from notifier.render.filters import Formats
 from notifier.render.flatten import Flattener
-from notifier.render.limits import Budget
+from notifier.render.printing import RowContext, printers
 from notifier.render.sandbox import Sandbox
 from notifier.render.sources import MARKDOWN_LAYOUT, Sources
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from notifier.render.filters import Formats
+    from notifier.render.limits import Budget
+
 
 class Page:
     """One compiled template of a campaign."""
 
-    __slots__ = ("_context_class", "_render", "_sandbox", "name")
+    __slots__ = ("_eval_context", "_render", "_sandbox", "name")
 
     def __init__(self, sandbox: Sandbox, tree: nodes.Template, name: str) -> None:
         try:
@@ -33,14 +36,17 @@ class Page:
         self.name = name
         self._sandbox = sandbox
         self._render = template.root_render_func
-        self._context_class = sandbox.context_class
+        self._render.__globals__.update(printers(sandbox.formats.plain))
+        self._eval_context = nodes.EvalContext(sandbox, name)
 
     def render(self, context: dict[str, Any]) -> str:
         """The template filled in. Raises TemplateError with file and line."""
         sandbox = self._sandbox
         try:
-            filled = self._context_class(sandbox, context, self.name, {})
+            filled = RowContext(sandbox, context, self.name, self._eval_context)
             return sandbox.budget.gather(self._render(filled))
+        except NotifierError:
+            raise  # a picture that is not there: it has its place already
         except Exception as exc:
             # Whatever an expression raises (arithmetic, a wrong type) is the template's fault.
             raise explain(exc, sandbox, context) from exc

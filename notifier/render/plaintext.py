@@ -375,7 +375,9 @@ class _Translator:
         text = "".join(self._stand_in(node, atoms) for node in body)
         converted = self._convert(text, atoms)
         body[:] = [
-            self._node(part, atoms, body) for part in re.split("([\ue000-\uf8ff])", converted) if part
+            self._node(part, atoms, body)
+            for part in re.split("([\ue000-\uf8ff])", converted)
+            if part
         ]
 
     def _stand_in(self, node: nodes.Node, atoms: dict[str, nodes.Node]) -> str:

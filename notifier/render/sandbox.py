@@ -8,7 +8,7 @@ was meant.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import StrictUndefined, nodes, pass_context
 from jinja2.exceptions import SecurityError, UndefinedError
@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from notifier.locale import _
 from notifier.render.limits import MAX_RANGE, Budget, OutOfBoundsError
+from notifier.render.printing import PrintingGenerator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,10 +28,12 @@ if TYPE_CHECKING:
 
 #: Methods of a text that a template may call; the others can make texts without bound.
 TEXT_METHODS = frozenset(
-    "capitalize casefold center count endswith find index isalnum isalpha isascii isdecimal isdigit"
-    " islower isnumeric isspace istitle isupper ljust lower lstrip partition removeprefix"
-    " removesuffix replace rfind rindex rjust rpartition rsplit rstrip split splitlines startswith"
-    " strip swapcase title upper zfill".split()
+    """
+    capitalize casefold center count endswith find index isalnum isalpha isascii isdecimal isdigit
+    islower isnumeric isspace istitle isupper ljust lower lstrip partition removeprefix
+    removesuffix replace rfind rindex rjust rpartition rsplit rstrip split splitlines startswith
+    strip swapcase title upper zfill
+    """.split()  # noqa: SIM905 - a word a line would fill a page
 )
 #: Filters that take a width or a count.
 _MEASURED = ("batch", "center", "indent", "round", "slice", "truncate", "wordwrap")
@@ -76,7 +79,7 @@ _MISSING_OWNER = StrictUndefined(name="x")._undefined_obj  # noqa: SLF001 - Jinj
 class Sandbox(ImmutableSandboxedEnvironment):
     """The environment of one campaign: its files, its formats and its budget."""
 
-    intercepted_binops: ClassVar[frozenset[str]] = frozenset({"*", "**", "+", "%"})
+    code_generator_class = PrintingGenerator
 
     def __init__(
         self, budget: Budget, formats: Formats, *, html: bool, files: list[str] | None = None
@@ -89,7 +92,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
             keep_trailing_newline=True,
             cache_size=0,
         )
+        self.intercepted_binops = frozenset({"*", "**", "+", "%"})
         self.budget = budget
+        self.formats = formats
         #: The files that were parsed, in the order of the numbers in `nodes.lineno`.
         self.files: list[str] = [] if files is None else files
         #: For a file made from another (Markdown): its lines in the original.
@@ -172,7 +177,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return False
         return super().is_safe_attribute(obj, attr, value)
 
-    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:  # noqa: ARG002 - Jinja's signature
         """`str.format` is not offered: a width in it makes texts without bound."""
         return None
 
@@ -222,7 +227,7 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _call(name: str, node: nodes.Expr | None, lineno: int) -> nodes.Filter:
+def _call(name: str, node: Any, lineno: int) -> nodes.Filter:
     return nodes.Filter(node, name, [], [], None, None, lineno=lineno)
 
 
@@ -232,7 +237,8 @@ def _guard(tree: nodes.Template) -> nodes.Template:
         loop.iter = _call("_bounded", loop.iter, loop.lineno)
     for block in tree.find_all(nodes.AssignBlock):
         block.filter = _call("_sized", block.filter, block.lineno)
-    for macro in tree.find_all((nodes.Macro, nodes.CallBlock)):
+    macros: tuple[Any, ...] = (*tree.find_all(nodes.Macro), *tree.find_all(nodes.CallBlock))
+    for macro in macros:
         tick = _call("_tick", nodes.Const(None), macro.lineno)
         macro.body.insert(0, nodes.ExprStmt(tick, lineno=macro.lineno))
     _guard_joins(tree)

@@ -26,6 +26,9 @@ EXPRESSION = "\ufdd0"
 CONTROL = "\ufdd1"
 STAND_INS = re.compile("[\ufdd0\ufdd1]")
 
+#: An attribute that tells a preflight which line a tag was written in; never sent.
+LINE_MARK = "data-notifier-line"
+
 _TAG = re.compile(
     r"<!--.*?(?:-->|\Z)|<!\[.*?\]>"
     r"|<(?P<close>/?)(?P<name>[a-zA-Z][a-zA-Z0-9:-]*)(?P<rest>(?:[^\"'>]|\"[^\"]*\"|'[^']*')*)>",
@@ -220,7 +223,7 @@ def _wrap(first: _Piece, last: _Piece, start: int, end: int, call: tuple[str, st
     low, high = _index(body, first.output), _index(body, last.output)
     after = _data(last.node.data[end - last.start :], last.node.lineno)
     opening = first.node.data[start - first.start : end - first.start if first is last else None]
-    inside = [_data(opening, lineno)]
+    inside: list[nodes.Node] = [_data(opening, lineno)]
     if first is not last:
         closing = last.node.data[: end - last.start]
         inside += [*body[low + 1 : high], _data(closing, last.node.lineno)]
@@ -239,6 +242,18 @@ def _index(body: list[nodes.Node], node: nodes.Node) -> int:
 def _data(text: str, lineno: int) -> nodes.Output:
     leaf = nodes.TemplateData(text, lineno=lineno)
     return nodes.Output([leaf], lineno=lineno)
+
+
+def mark_lines(tree: nodes.Template, names: frozenset[str]) -> bool:
+    """Write its line into each of these tags; whether there were any."""
+    skeleton = Skeleton(tree)
+    found = False
+    for tag in scan_tags(skeleton.text):
+        if tag.name in names and not tag.is_end:
+            lineno = skeleton.line_at(tag.start)
+            found |= skeleton.replace(tag.name_end, tag.name_end, f' {LINE_MARK}="{lineno}"')
+    skeleton.apply()
+    return found
 
 
 def separate(body: list[nodes.Node]) -> None:

@@ -64,7 +64,7 @@ class Sources:
         if name.startswith(("/", "\\")) or "\\" in name or ".." in name.split("/") or "\0" in name:
             raise self._outside(name, origin)
         path = (self.folder / name).resolve()
-        if path.is_file():
+        if _is_file(path):
             if not path.is_relative_to(self._resolved):
                 raise self._outside(name, origin)
             return path
@@ -76,6 +76,13 @@ class Sources:
             where=place(origin or name),
             next_step=_("Copy the file into templates/ and name it from there."),
         )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def place(name: str, line: int = 0) -> str:

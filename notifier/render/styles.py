@@ -26,7 +26,6 @@ from markupsafe import Markup
 
 from notifier.errors import TemplateError
 from notifier.locale import _
-from notifier.render.sources import place
 from notifier.render.skeleton import (
     CONTROL,
     STAND_INS,
@@ -34,6 +33,7 @@ from notifier.render.skeleton import (
     Tag,
     scan_tags,
 )
+from notifier.render.sources import place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from notifier.errors import TemplateError
 from notifier.locale import _
 from notifier.render.attachments import Album, Cabinet, FilePart
+from notifier.render.faults import shown_file
 from notifier.render.filters import Formats
 from notifier.render.headers import domain_of, single_line
 from notifier.render.images import attach_images
@@ -20,6 +21,8 @@ from notifier.render.limits import Budget
 from notifier.render.message import Assembler, Content, Envelope
 from notifier.render.pages import Page, Press
 from notifier.render.plaintext import NotStaticError, finish, from_html, text_template
+from notifier.render.preview import Rendered
+from notifier.render.skeleton import mark_lines
 from notifier.render.sources import place
 from notifier.render.styles import Stylist
 
@@ -34,24 +37,11 @@ if TYPE_CHECKING:
 
 #: Goes into every digest; raise it when the same input makes other bytes.
 FORMAT = 1
+#: What a preflight looks at.
+_LOOKED_AT = frozenset({"a", "img"})
 #: An expression over a row is short work.
 _EXPRESSION_SECONDS = 1.0
 _EXPRESSION_CHARS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A message to look at: what its recipient reads."""
-
-    subject: str
-    text: str
-    #: None: a message of text alone.
-    html: str | None
-    #: The header fields as they are sent, unfolded values decoded: (name, value).
-    headers: tuple[tuple[str, str], ...]
-    attachments: tuple[FilePart, ...]
-    #: By Content-ID.
-    pictures: dict[str, FilePart]
 
 
 @lru_cache(maxsize=1)
@@ -105,6 +95,7 @@ class _Compiler:
         self._album = Album(self._cabinet, domain_of(campaign.sender_address))
         self._shared: dict[str, FilePart] = {}
         self._found: dict[str, FilePart] = {}
+        self._marked: Page | None = None
 
     def compile(self) -> CompiledCampaign:
         subject = self._subject()
@@ -122,10 +113,8 @@ class _Compiler:
         return CompiledCampaign(
             digest=digest,
             press=self._press,
-            assembler=Assembler(
-                envelope, digest=digest, max_bytes=self._limits.max_message_bytes
-            ),
-            pages=_Pages(subject, text, html),
+            assembler=Assembler(envelope, digest=digest, max_bytes=self._limits.max_message_bytes),
+            pages=_Pages(subject, text, html, self._marked),
             constants=self._constants(),
             shared=dict(self._shared),
             found=self._found if has_computed else None,
@@ -176,7 +165,10 @@ class _Compiler:
         has_computed = attach_images(
             tree, self._press.html, self._attach_picture, self._attach_found_picture
         )
-        return text, self._press.compile(tree, markup, is_html=True), has_computed
+        html = self._press.compile(tree, markup, is_html=True)
+        if mark_lines(tree, _LOOKED_AT):
+            self._marked = self._press.compile(tree, markup, is_html=True)
+        return text, html, has_computed
 
     def _markup_file(self) -> str | None:
         html, markdown = self._file("body.html"), self._file("body.md")
@@ -212,9 +204,7 @@ class _Compiler:
         file, line = self._press.html.locate(lineno)
         folders = [f"templates/{file.rpartition('/')[0]}", f"templates/{self._campaign.template}"]
         candidates = [f"{folder}/{name}" for folder in dict.fromkeys(folders)]
-        return self._album.add(
-            [*candidates, name], shown=name, where=place(file, line)
-        )
+        return self._album.add([*candidates, name], shown=name, where=place(file, line))
 
     def _attach_picture(self, name: str, lineno: int) -> str:
         content_id, part = self._picture(name, lineno)
@@ -279,6 +269,8 @@ class _Pages:
     #: None: made from each finished HTML.
     text: _Text | None
     html: Page | None
+    #: As `html`, with the line written into each link and picture; None where there is none.
+    marked: Page | None
 
 
 class CompiledCampaign:
@@ -301,6 +293,7 @@ class CompiledCampaign:
         cabinet: Cabinet,
     ) -> None:
         self.digest = digest
+        self._press = press
         self._budget = press.budget
         self._assembler = assembler
         self._pages = pages
@@ -347,6 +340,20 @@ class CompiledCampaign:
             attachments=tuple(files),
             pictures=pictures,
         )
+
+    def render_marked(self, recipient: Recipient) -> Rendered:
+        """As `render`, with the template's line in each link and picture, for a preflight."""
+        rendered = self.render(recipient)
+        if self._pages.marked is None:
+            return rendered
+        return replace(rendered, html=self._pages.marked.render(self._context(recipient)))
+
+    def locate(self, lineno: int) -> tuple[str, int]:
+        """The file and line that a mark of `render_marked` stands for; ("", 0) for 0."""
+        if lineno == 0:
+            return "", 0
+        name, line = self._press.html.locate(lineno)
+        return shown_file(name), line
 
     def _content(self, recipient: Recipient, *, test: bool) -> Content:
         context = self._context(recipient)

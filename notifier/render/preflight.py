@@ -1,0 +1,196 @@
+"""Every recipient's message made before the first is sent, and looked through.
+
+A problem that is the same for all recipients comes once per recipient; `kind`, `file` and
+`template_line` are the same then, so that a list can group them.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+from notifier.errors import MessageError, TemplateError
+from notifier.locale import _
+from notifier.render.skeleton import LINE_MARK, Tag, scan_tags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from notifier.model import Recipient
+    from notifier.render.templates import CompiledCampaign
+
+#: Gmail cuts what is longer and shows a link instead.
+CLIPPED_BYTES = 102_000
+_LONG_SUBJECT = 200
+#: Addresses that a mail program opens.
+_OPENED = re.compile(r"(?:https?://[^\s/?#]|mailto:.|tel:.|sms:.|cid:.|#.)", re.IGNORECASE)
+_RUNS = re.compile(r"\s*(?:javascript|vbscript|data|file):", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is wrong with one recipient's message."""
+
+    #: error: the message can't or must not leave; warning: it can, and people will wonder.
+    severity: Literal["error", "warning"]
+    #: undefined, empty_subject, missing_attachment, oversize, link, image, ...; for grouping.
+    kind: str
+    message: str
+    recipient_key: str
+    #: The sheet's line.
+    line: int
+    #: The template or campaign file, from the workspace's root; may be empty.
+    file: str = ""
+    #: 1-based; 0: no line of a template is to blame.
+    template_line: int = 0
+    next_step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    severity: Literal["error", "warning"]
+    kind: str
+    message: str
+    next_step: str
+    lineno: int = 0
+
+
+def inspect(compiled: CompiledCampaign, recipients: Iterable[Recipient]) -> Iterator[Problem]:
+    """The problems of all recipients' messages, as they are met; makes each message once."""
+    for recipient in recipients:
+        try:
+            findings = list(_examine(compiled, recipient))
+        except (TemplateError, MessageError) as exc:
+            yield _from_error(exc, recipient)
+            continue
+        for finding in findings:
+            file, line = compiled.locate(finding.lineno)
+            yield Problem(
+                severity=finding.severity,
+                kind=finding.kind,
+                message=finding.message,
+                recipient_key=recipient.key,
+                line=recipient.line,
+                file=file,
+                template_line=line,
+                next_step=finding.next_step,
+            )
+
+
+def _from_error(exc: TemplateError | MessageError, recipient: Recipient) -> Problem:
+    file, line = (exc.file, exc.line) if isinstance(exc, TemplateError) else ("", 0)
+    return Problem(
+        severity="error",
+        kind=exc.problem,
+        message=exc.message,
+        recipient_key=recipient.key,
+        line=recipient.line,
+        file=file or exc.where,
+        template_line=line,
+        next_step=exc.next_step,
+    )
+
+
+def _examine(compiled: CompiledCampaign, recipient: Recipient) -> Iterator[_Finding]:
+    compiled.assemble(recipient, token="preflight", at=0.0)  # noqa: S106 - a Message-ID's, no secret
+    seen = compiled.render_marked(recipient)
+    if not seen.text.strip():
+        yield _Finding(
+            "error",
+            "empty_body",
+            _("The message has no text."),
+            _("Look at the cells that the template uses."),
+        )
+    if len(seen.subject) > _LONG_SUBJECT:
+        yield _Finding(
+            "warning",
+            "long_subject",
+            _("The subject is longer than {count} characters.").format(count=_LONG_SUBJECT),
+            _("Shorten it: mail programs show about 60."),
+        )
+    if seen.html is not None:
+        yield from _examine_html(seen.html)
+
+
+def _examine_html(page: str) -> Iterator[_Finding]:
+    if len(page) > CLIPPED_BYTES:
+        yield _Finding(
+            "warning",
+            "clipped",
+            _("The HTML is longer than 102 kB: Gmail cuts it off."),
+            _("Shorten it, or put the rest into an attachment."),
+        )
+    for found in re.finditer(r"<(?:a|img)\s(?:[^\"'>]|\"[^\"]*\"|'[^']*')*>", page, re.IGNORECASE):
+        yield from _examine_tag(found[0])
+
+
+@lru_cache(maxsize=4096)
+def _examine_tag(text: str) -> tuple[_Finding, ...]:
+    """What is wrong with a link or a picture; most are the same for every recipient."""
+    tag = next(scan_tags(text), None)
+    if tag is None:
+        return ()
+    mark = tag.attributes.get(LINE_MARK)
+    lineno = int(mark.value) if mark is not None and mark.value.isdecimal() else 0
+    finding = _wrong_link(tag, lineno) if tag.name == "a" else _wrong_image(tag, lineno)
+    return () if finding is None else (finding,)
+
+
+def _wrong_link(tag: Tag, lineno: int) -> _Finding | None:
+    attribute = tag.attributes.get("href")
+    if attribute is None:
+        return None if "name" in tag.attributes or "id" in tag.attributes else _empty_link(lineno)
+    address = html.unescape(attribute.value).strip()
+    if not address or address == "#":
+        return _empty_link(lineno)
+    if _RUNS.match(address):
+        return _Finding(
+            "error",
+            "link",
+            _("A link runs a script or opens a file: `{address}`.").format(address=address[:80]),
+            _("Link to an address that begins with https://."),
+            lineno,
+        )
+    if _OPENED.match(address):
+        return None
+    return _Finding(
+        "warning",
+        "link",
+        _("A link does not say where it leads: `{address}`.").format(address=address[:80]),
+        _("Write the whole address, beginning with https:// or mailto:."),
+        lineno,
+    )
+
+
+def _empty_link(lineno: int) -> _Finding:
+    return _Finding(
+        "warning",
+        "link",
+        _("A link leads nowhere."),
+        _("Give it an address in href, or remove it where the cell is empty."),
+        lineno,
+    )
+
+
+def _wrong_image(tag: Tag, lineno: int) -> _Finding | None:
+    source = tag.attributes.get("src")
+    if source is None or not source.value.strip():
+        return _Finding(
+            "warning",
+            "image",
+            _("A picture has no file."),
+            _("Give it a file in src, or remove it where the cell is empty."),
+            lineno,
+        )
+    if "alt" in tag.attributes:
+        return None
+    return _Finding(
+        "warning",
+        "image",
+        _("A picture has no text in its place."),
+        _('Add alt="..." for those who do not see it; alt="" where it says nothing.'),
+        lineno,
+    )

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from notifier.errors import TemplateError
+from notifier.render.limits import Budget, OutOfBoundsError
+
+HOSTILE = [
+    "{{ ''.__class__.__mro__ }}",
+    "{{ row.__class__ }}",
+    "{{ self.__init__.__globals__ }}",
+    "{{ namespace.__init__.__globals__ }}",
+    "{{ range.__self__ }}",
+    "{{ x.format(1) }}",
+    "{{ '{:>999999999}'.format(1) }}",
+    "{{ x.format_map({}) }}",
+    "{{ '%999999999d' % 1 }}",
+    "{{ row.update({}) }}",
+    "{{ row.clear() }}",
+    "{{ 'a' * 10**9 }}",
+    "{{ [1] * 10**9 }}",
+    "{{ 10 ** (10 ** 10) }}",
+    "{{ 'a' | center(999999999) }}",
+    "{{ 'a' | indent(999999999) }}",
+    "{{ 'a'.ljust(999999999) }}",
+    "{{ 'a'.zfill(999999999) }}",
+    "{{ ('a' * 90000) | replace('a', 'b' * 90000) }}",
+    "{{ ('a' * 90000).replace('a', 'b' * 90000) }}",
+    "{{ range(10000) | map('string') | join('a' * 90000) }}",
+    "{{ range(10**9) | list }}",
+    "{% for i in range(10**9) %}{% endfor %}",
+    "{% for i in range(9999) %}{% for j in range(9999) %}{% endfor %}{% endfor %}",
+    "{% for i in range(9999) %}{{ 'a' * 90000 }}{% endfor %}",
+    "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+    "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
+    "{% set n = namespace(s='aa') %}{% for i in range(60) %}"
+    "{% set n.s = n.s ~ n.s %}{% endfor %}",
+    "{% set n = namespace(s='aa') %}{% for i in range(60) %}"
+    "{% set n.s = n.s + n.s %}{% endfor %}",
+    "{% set n = namespace(s='aa') %}{% for i in range(60) %}"
+    "{% set n.s %}{{ n.s }}{{ n.s }}{% endset %}{% endfor %}",
+    "{% set n = namespace(s=7) %}{% for i in range(60) %}{% set n.s = n.s * n.s %}{% endfor %}",
+    "{{ lipsum(n=100000) }}",
+    "{{ x | attr('__class__') }}",
+    "{{ [1, 2, 3] | random }}",
+]
+
+
+@pytest.mark.parametrize("source", HOSTILE)
+def test_a_hostile_template_is_refused_in_time(fill, source):
+    """Whatever a template tries, it ends soon, as a TemplateError, and nothing comes out."""
+    began = time.process_time()
+    with pytest.raises(TemplateError):
+        fill(source, x="a", row={"a": 1})
+    assert time.process_time() - began < 2
+
+
+def test_the_time_guard_works_in_any_thread(press):
+    """A worker thread is bounded like the main one, without signals."""
+    source = "{% macro f(n) %}{% if n %}{{ f(n-1) }}{{ f(n-1) }}{% endif %}{% endmacro %}{{ f(60) }}"
+    page = press.compile_text(source, "x")
+    caught = []
+
+    def work():
+        press.budget.begin()
+        try:
+            page.render(dict(press.text.globals))
+        except TemplateError as exc:
+            caught.append(exc.problem)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert caught == ["limit"]
+
+
+def test_each_message_has_the_whole_allowance():
+    """`begin` starts anew; without it the turns add up."""
+    budget = Budget(1.0, 100, clock=lambda: 0.0)
+    budget.draw(150_000)
+    budget.begin()
+    budget.draw(150_000)
+    with pytest.raises(OutOfBoundsError):
+        budget.draw(150_000)
+
+
+def test_the_clock_is_the_one_given():
+    """Time is up when the given clock says so."""
+    now = [0.0]
+    budget = Budget(1.0, 100, clock=lambda: now[0])
+    budget.check_clock()
+    now[0] = 1.5
+    with pytest.raises(OutOfBoundsError, match="1 seconds"):
+        budget.check_clock()
+
+
+def test_long_output_is_gathered_whole(fill):
+    """Slicing the output loses nothing, empty pieces included."""
+    source = "{% for i in range(2000) %}{{ '' }}{{ i }},{% endfor %}"
+    assert fill(source) == "".join(f"{number}," for number in range(2000))
+
+
+def test_ordinary_arithmetic_is_not_hindered(fill):
+    """Sums, averages and repeated signs work."""
+    assert fill("{{ (8 + 7.5) / 2 }} {{ '-' * 10 }} {{ 2 ** 10 }} {{ 7 % 3 }} {{ [1] + [2] }}") == (
+        "7,75 ---------- 1024 1 [1, 2]"
+    )
