@@ -67,9 +67,8 @@ def parse_addresses(text: str) -> list[str | BadAddress]:
     Understands `a@x.vn; b@y.vn`, one a line, `Tên <a@x.vn>`, `mailto:`, and stray white space.
     An empty list: the cell is blank.
     """
-    if _is_plain(text):
-        local, _at, domain = text.partition("@")
-        return [f"{local}@{domain.lower()}"]
+    if plain := plain_address(text):
+        return [plain]
     found: dict[str, str | BadAddress] = {}
     for piece in _pieces(text):
         address = _parse(piece)
@@ -78,8 +77,12 @@ def parse_addresses(text: str) -> list[str | BadAddress]:
     return list(found.values())
 
 
-def _is_plain(text: str) -> bool:
-    return _PLAIN.fullmatch(text) is not None
+def plain_address(text: str) -> str:
+    """The address, where the text is one plain address and nothing else; else empty."""
+    if _PLAIN.fullmatch(text) is None:
+        return ""
+    local, _at, domain = text.partition("@")
+    return f"{local}@{domain.lower()}"
 
 
 def _pieces(text: str) -> list[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from notifier.model import Recipient, Rejection
 
@@ -12,16 +11,14 @@ if TYPE_CHECKING:
     from notifier.recipients.address import BadAddress
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One address of a row, good or bad, and the row as the template sees it for this address."""
 
     address: str | BadAddress
     row: Row
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A row with its key, name and addresses."""
 
     line: int

@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import date, datetime, time
-from typing import TYPE_CHECKING, TypeAlias
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from notifier.locale import current
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from notifier.model import Value
 
@@ -45,6 +46,7 @@ _DIGITS = 15
 #: A decimal's digits that a float gives back as they were.
 _INTEGRAL = 1e15
 _SPACES = str.maketrans(dict.fromkeys("\u00a0\u2007\u202f\u3000\t", " "))
+_UNTIDY = re.compile("[\r\t\u00a0\u2007\u202f\u3000\u200b\u2060\ufeff\u00ad]")
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]")
 
 
@@ -62,6 +64,20 @@ def tidy(text: str) -> str:
 
 def from_text(text: str) -> Value:
     """The value that a text cell shows; None where it is blank."""
+    if not text:
+        return None
+    first = text[0]
+    if first in _STARTS_NUMBER or first <= " " or text[-1] <= " ":
+        return _from_odd_text(text)  # numbers, dates, classes: few different ones, many times
+    if text.isascii():
+        return text if "\r" not in text and first != "'" else tidy(text) or None
+    if unicodedata.is_normalized("NFC", text) and not _UNTIDY.search(text):
+        return text
+    return _from_odd_text(text)
+
+
+@lru_cache(maxsize=8192)
+def _from_odd_text(text: str) -> Value:
     text = tidy(text)
     if not text:
         return None
@@ -106,6 +122,7 @@ def _moment(text: str) -> Value:
     return moment if clock[0] else day_part
 
 
+@lru_cache(maxsize=8192)
 def from_number(number: float) -> Value:
     """153590.0 -> 153590; 8.499999999999999 -> 8.5."""
     if number.is_integer() and -_INTEGRAL < number < _INTEGRAL:
@@ -114,16 +131,27 @@ def from_number(number: float) -> Value:
     return int(shown) if shown.is_integer() and abs(shown) < _INTEGRAL else shown
 
 
-def from_cell(cell: RawCell) -> Value:
-    """The value of a cell as a reader yields it."""
-    kind = type(cell)
-    if kind is str:
-        return from_text(cell)  # type: ignore[arg-type]  # its type was looked at
-    if kind is float:
-        return from_number(cell)  # type: ignore[arg-type]  # its type was looked at
-    if isinstance(cell, tuple):
-        return _TAGS[str(cell[0])](*cell[1:])
+def _from_tuple(cell: tuple[str | int | float, ...]) -> Value:
+    return _TAGS[str(cell[0])](*cell[1:])
+
+
+def _as_it_is(cell: Value) -> Value:
     return cell
+
+
+_BY_TYPE: dict[type, Callable[[Any], Value]] = {
+    str: from_text,
+    float: from_number,
+    tuple: _from_tuple,
+    int: _as_it_is,
+    bool: _as_it_is,
+    type(None): _as_it_is,
+}
+
+
+def from_cells(cells: Iterable[RawCell]) -> list[Value]:
+    """The values of cells as a reader yields them."""
+    return [_BY_TYPE[type(cell)](cell) for cell in cells]
 
 
 def _from_datetime(  # noqa: PLR0917 - as the reader's tuple has them

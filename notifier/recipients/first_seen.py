@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from array import array
 
-_EMPTY = 0
-
 
 class FirstSeen:
     """An open-addressing table from text to line number."""
@@ -18,7 +16,7 @@ class FirstSeen:
     def __init__(self) -> None:
         """Begin with room for a school's sheet."""
         self._count = 0
-        self._allot(1 << 12)
+        self._allot(1 << 15)
 
     def _allot(self, size: int) -> None:
         self._mask = size - 1
@@ -28,14 +26,14 @@ class FirstSeen:
         old = zip(self._hashes, self._lines, strict=True)
         self._allot((self._mask + 1) * 2)
         for number, line in old:
-            if number != _EMPTY:
+            if number:
                 at = self._place(number)
                 self._hashes[at], self._lines[at] = number, line
 
     def _place(self, number: int) -> int:
         hashes, mask = self._hashes, self._mask
         at = number & mask
-        while hashes[at] not in {_EMPTY, number}:
+        while (found := hashes[at]) and found != number:
             at = (at + 1) & mask
         return at
 

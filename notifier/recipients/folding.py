@@ -7,7 +7,6 @@ key has an address, there is no message to fold into, and every row is a rejecti
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from notifier.recipients.address import BadAddress
@@ -42,9 +41,10 @@ def fold(group: Sequence[Candidate], column: str, tally: Tally) -> Iterator[Reci
                 yield row.rejection(entry, column)
             else:
                 head = group[0].entries[0].row if row is first else entry.row
-                whole = replace(row, line=group[0].line, name=group[0].name or row.name,
-                                columns=group[0].columns)  # fmt: skip
-                yield whole.recipient(replace(entry, row=head), rows)
+                whole = row._replace(
+                    line=group[0].line, name=group[0].name or row.name, columns=group[0].columns
+                )
+                yield whole.recipient(entry._replace(row=head), rows)
 
 
 def _mark(entry: Entry, seen: set[str]) -> bool:

@@ -150,6 +150,7 @@ _STYLE = re.compile(rb"\bs=\"(\d+)\"")
 def _scan(stream: IO[bytes], formats: Mapping[int, Format]) -> Iterator[tuple[int, int, object]]:
     """(row, column, Format or error text), rows in order; both numbers 0-based."""
     pattern, rest = _cells(formats), b""
+    signs = [b't="e"', *(f's="{at}"'.encode() for at in formats)]
     while chunk := stream.read(_CHUNK):
         text = rest + chunk
         cut = text.rfind(b"row>") + 4
@@ -159,6 +160,8 @@ def _scan(stream: IO[bytes], formats: Mapping[int, Format]) -> Iterator[tuple[in
             rest = text
             continue
         rest = text[cut:]
+        if not any(sign in text for sign in signs):
+            continue  # a plain table: the search for substrings costs next to nothing
         for found in pattern.finditer(text, 0, cut):
             yield from _read(found, formats)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from notifier.errors import SheetError
 from notifier.locale import _
-from notifier.recipients.cells import ERRORS, from_cell
+from notifier.recipients.cells import ERRORS, from_cells
 from notifier.recipients.columns import Columns
 from notifier.recipients.header import HEAD_ROWS, find_header
 from notifier.recipients.spreadsheet import open_sheet
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
     from notifier.settings import LimitSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One row of the table; all its values None: a blank row."""
 
     #: 1-based, as people see it.
@@ -56,7 +54,7 @@ class Table:
         self._pending: Iterator[list[RawCell]] | None = self.sheet.rows()
         raw = list(islice(self._pending, max(HEAD_ROWS, (header_row or 0) + 20)))
         self._head = raw
-        head = [[from_cell(cell) for cell in row] for row in raw]
+        head = [from_cells(row) for row in raw]
         if not any(value is not None for line in head for value in line):
             self._refuse_empty()
         self.header = find_header(head, self.sheet.merged, wanted, header_row)
@@ -113,7 +111,7 @@ class Table:
         is_whole = places == tuple(range(width))
         fills = _Filling(self._fills, places)
         for number, raw in enumerate(islice(self._raw_rows(), first - 1, None), first):
-            values = [from_cell(cell) for cell in raw]
+            values = from_cells(raw)
             surplus = _surplus(values, width) if len(values) > width else ""
             if len(values) != width or not is_whole:
                 values = self._pick(values)

@@ -23,7 +23,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from python_calamine import CalamineSheet, CalamineWorkbook
 
@@ -62,17 +62,18 @@ def limit_resources(memory: int, seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
 
 
-def portable(cell: object) -> object:
-    """A cell that marshal can carry."""
-    if isinstance(cell, datetime):
-        return ("dt", *cell.timetuple()[:6], cell.microsecond)
-    if isinstance(cell, date):
-        return ("d", cell.year, cell.month, cell.day)
-    if isinstance(cell, time):
-        return ("t", cell.hour, cell.minute, cell.second)
-    if isinstance(cell, timedelta):
-        return ("s", cell.total_seconds())
-    return cell
+#: How marshal carries what it has no type for.
+_PORTABLE: dict[type, Callable[[Any], tuple[Any, ...]]] = {
+    datetime: lambda it: ("dt", *it.timetuple()[:6], it.microsecond),
+    date: lambda it: ("d", it.year, it.month, it.day),
+    time: lambda it: ("t", it.hour, it.minute, it.second),
+    timedelta: lambda it: ("s", it.total_seconds()),
+}
+
+
+def portable(row: list[Any]) -> list[Any]:
+    """A row that marshal can carry."""
+    return [_PORTABLE[type(it)](it) if type(it) in _PORTABLE else it for it in row]
 
 
 def _choose(book: CalamineWorkbook, wanted: str | int | None) -> tuple[CalamineSheet, list[Any]]:
@@ -133,7 +134,7 @@ def _rows(sheet: CalamineSheet, shown: Iterator[tuple[int, int, Any]]) -> Iterat
             if coming[0] == number:
                 _dress(row, coming[1] - left, coming[2])
             coming = next(shown, None)
-        yield row if _PLAIN.issuperset(map(type, row)) else [portable(cell) for cell in row]
+        yield row if _PLAIN.issuperset(map(type, row)) else portable(row)
 
 
 def _dress(row: list[Any], at: int, how: Any) -> None:
