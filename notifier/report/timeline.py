@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from notifier.ledger.reports import Bucket
 
-_WIDTH, _HEIGHT = 720, 190
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 10, 26
+_WIDTH, _HEIGHT = 560, 200
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 6, 16, 26
 _KINDS = ("accepted", "deferred", "refused")
 
 #: Fills of the three kinds; the page's style sheet colours them.

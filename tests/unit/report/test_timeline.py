@@ -32,8 +32,8 @@ def test_bars_stand_within_the_frame(ledger, zone):
     for y, height in re.findall(
         r'y="([\d.]+)" width="[\d.]+" height="([\d.]+)"', picture(many, zone)
     ):
-        assert 0 <= float(y) <= 190
-        assert float(y) + float(height) <= 190
+        assert 0 <= float(y) <= 200
+        assert float(y) + float(height) <= 200
 
 
 def test_a_run_that_has_not_begun_has_no_picture(ledger, zone):
