@@ -47,13 +47,13 @@ from typing import TYPE_CHECKING
 from notifier.errors import LocalProtocolError
 from notifier.model import Reply, Stage, Submission
 from notifier.smtp import commands, troubles
-from notifier.smtp.auth import ChallengeError, choose
 from notifier.smtp.envelope import NO_CAPABILITIES, address_message, read_capabilities
 from notifier.smtp.replies import ReplyParser
+from notifier.smtp.sign_in import Line, SignIn
+from notifier.smtp.transaction import Transaction
 from notifier.smtp.transitions import (
     CLOSING,
     ENVELOPE,
-    OTHER_MECHANISM,
     STAGES,
     STEPS,
     Awaited,
@@ -69,28 +69,8 @@ if TYPE_CHECKING:
     from notifier.errors import RelayError
     from notifier.model import Message
     from notifier.smtp.account import Account
-    from notifier.smtp.auth import Mechanism
+    from notifier.smtp.sign_in import Said
     from notifier.smtp.transitions import Event
-
-
-class Transaction:
-    """One message on its way through the session."""
-
-    __slots__ = ("body", "broken_at", "failure", "is_ended", "is_open", "unsent")
-
-    def __init__(self, body: bytes) -> None:
-        #: What leaves after 354, its end included.
-        self.body = body
-        #: Commands that wait for the reply to the one before.
-        self.unsent: deque[tuple[Awaited, bytes]] | None = None
-        #: The step whose reply made no sense.
-        self.broken_at: Stage | None = None
-        #: The earliest refusal.
-        self.failure: Submission | None = None
-        #: MAIL was accepted.
-        self.is_open = False
-        #: The end of data may have left.
-        self.is_ended = False
 
 
 class Session:
@@ -106,10 +86,8 @@ class Session:
         "_out",
         "_parser",
         "_pipelines",
-        "_secret",
         "_trace",
         "_transactions",
-        "_useless",
         "account",
         "capabilities",
         "heard",
@@ -136,9 +114,7 @@ class Session:
         self._needs_reset = False
         self._pipelines = False
         self._is_watched = trace is not None
-        self._exchange: Mechanism | None = None
-        self._useless: set[str] = set()
-        self._secret = ""
+        self._exchange: SignIn | None = None
         self.phase = Phase.OPENING
         self.capabilities = NO_CAPABILITIES
         #: Replies so far.
@@ -274,56 +250,29 @@ class Session:
         self._send(Awaited.EHLO, commands.ehlo(self._helo_name))
 
     def _sign_in(self) -> None:
-        account = self.account
-        if not account.password:
-            self._fail(troubles.no_password(account))
-        elif not self.is_secure and not account.allows_insecure_auth:
-            self._fail(troubles.sign_in_in_clear(account))
-        else:
-            offered = self.capabilities.mechanisms
-            mechanism = choose(offered, account.auth, without=self._useless)
-            if mechanism is None:
-                self._fail(troubles.no_sign_in(account, " ".join(offered)))
-            else:
-                self._exchange = mechanism(account.username, account.password)
-                self._is_watched = True
-                self._begin_exchange(self._exchange)
+        offered = self.capabilities.mechanisms
+        self._exchange = SignIn(self.account, offered, is_secure=self.is_secure)
+        self._is_watched = True
+        self._say(self._exchange.begin())
 
-    def _begin_exchange(self, exchange: Mechanism) -> None:
-        initial = exchange.initial()
-        line = commands.auth(exchange.name, initial)
-        if len(line) > commands.LONGEST_COMMAND + len(commands.CRLF):
-            line = commands.auth(exchange.name, None)
-        self._secret = initial or ""
-        self._send(Awaited.AUTH, line, f"AUTH {exchange.name}" + (" ***" if initial else ""))
+    def _say(self, said: Said) -> None:
+        if isinstance(said, Line):
+            self._send(Awaited.AUTH, said.data, said.shown)
+        else:
+            self._fail(said)
 
     def _respond(self, _awaited: Awaited, reply: Reply) -> None:
         assert self._exchange is not None
-        try:
-            response = self._exchange.respond(reply.text.strip())
-        except ChallengeError:
-            self._fail(troubles.odd_challenge(self.account))
-        else:
-            self._secret = response
-            self._send(Awaited.AUTH, commands.auth_response(response), "***")
+        self._say(self._exchange.respond(reply))
 
     def _be_unknown(self, _awaited: Awaited, reply: Reply) -> None:
         assert self._exchange is not None
-        self._useless.add(self._exchange.name)
-        others = choose(self.capabilities.mechanisms, self.account.auth, without=self._useless)
-        if reply.code in OTHER_MECHANISM and others is not None:
-            self._sign_in()
-        else:
-            self._fail(troubles.sign_in_refused(self.account, reply))
+        self._say(self._exchange.after_refusal(reply))
 
     def _watch(self, reply: Reply) -> Reply:
-        """The reply without our secrets (some relays repeat the line that they don't like)."""
-        secrets = [secret for secret in (self.account.password, self._secret) if secret]
-        if self._exchange is not None and reply.code // 100 != 3:  # noqa: PLR2004 - a challenge
-            text = reply.text
-            for secret in secrets:
-                text = text.replace(secret, "***")
-            reply = Reply(reply.code, reply.enhanced, text)
+        """The reply as it may be shown."""
+        if self._exchange is not None:
+            reply = self._exchange.mask(reply)
         if self._trace is not None:
             _trace_reply(self._trace, reply)
         return reply
@@ -423,22 +372,12 @@ class Session:
         """The session is over, for this reason: what became of each message, in order."""
         self.phase = Phase.CLOSED
         self._out.clear()
-        found = [self._fate(transaction, error) for transaction in self._transactions]
+        found: list[Submission] = []
+        for transaction in self._transactions:
+            found.append(transaction.fate(error, Stage.MAIL if found else self.stage))
         self._transactions.clear()
         self._awaited.clear()
         return found
-
-    def _fate(self, transaction: Transaction, error: RelayError) -> Submission:
-        if transaction.failure is not None:
-            return transaction.failure
-        if transaction.is_ended:
-            return Submission(Stage.BODY, None, error.message, in_doubt=True)
-        stage = transaction.broken_at or Stage.MAIL
-        if transaction.broken_at is None and transaction is self._transactions[0]:
-            stage = self.stage
-        if error.reply is None or error.reply.is_positive:
-            return Submission(stage, None, error.message)  # a 2yz out of place accepts nothing
-        return Submission(stage, error.reply)
 
     # --- the rest ----------------------------------------------------------------------------
 

@@ -1,0 +1,46 @@
+"""One message on its way through a session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from notifier.model import Stage, Submission
+
+if TYPE_CHECKING:
+    from collections import deque
+
+    from notifier.errors import RelayError
+    from notifier.smtp.transitions import Awaited
+
+
+class Transaction:
+    """From MAIL to the reply to the end of data; the session moves it on."""
+
+    __slots__ = ("body", "broken_at", "failure", "is_ended", "is_open", "unsent")
+
+    def __init__(self, body: bytes) -> None:
+        #: What leaves after 354, its end included.
+        self.body = body
+        #: Commands that wait for the reply to the one before.
+        self.unsent: deque[tuple[Awaited, bytes]] | None = None
+        #: The step whose reply made no sense.
+        self.broken_at: Stage | None = None
+        #: The earliest refusal.
+        self.failure: Submission | None = None
+        #: MAIL was accepted.
+        self.is_open = False
+        #: The end of data may have left.
+        self.is_ended = False
+
+    def fate(self, error: RelayError, stage: Stage) -> Submission:
+        """What became of it where the session ended with `error`, at `stage` of this message.
+
+        In doubt once its end may have left, and only then. A 2yz out of place accepts nothing.
+        """
+        if self.failure is not None:
+            return self.failure
+        if self.is_ended:
+            return Submission(Stage.BODY, None, error.message, in_doubt=True)
+        if error.reply is None or error.reply.is_positive:
+            return Submission(self.broken_at or stage, None, error.message)
+        return Submission(self.broken_at or stage, error.reply)
