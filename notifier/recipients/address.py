@@ -20,7 +20,7 @@ from notifier.locale import N_, _
 _PLAIN = re.compile(
     r"[A-Za-z0-9_+-]{1,32}(?:\.[A-Za-z0-9_+-]{1,15}){0,2}@"
     r"(?:(?:[A-Za-z0-9]{1,2}|[A-Za-z0-9]{3,30}(?:-[A-Za-z0-9]{1,20})?)\.){1,4}"
-    r"(?!(?:test|invalid|local|localhost|onion|arpa)$)[A-Za-z]{2,20}",
+    r"(?!(?i:test|invalid|local|localhost|onion|arpa)$)[A-Za-z]{2,20}",
     re.ASCII,
 )
 
@@ -31,7 +31,10 @@ _COMMA_FOR_DOT = re.compile(r"\S+@[\w.-]+,\s?(?:com|vn|edu|net|org|gov)\b[\w.]*"
 _BETWEEN = re.compile(r"(?<=\w)\s*(?:[/&\s]|\s(?:và|va|and|hoặc|or)\s)\s*(?=[^\s@/&]+@)")
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad]")
 _SPACES = re.compile("[\u00a0\u2007\u202f\u3000\\t\\r ]+")
-_EDGES = " \"'()[]{}:.…"
+_EDGES = " \"'()[]{}:…"
+
+#: RFC 5321 section 4.5.3.1.1; email-validator looks at it only when told to be strict.
+_MAX_LOCAL = 64  # octets
 
 #: email-validator's sentences begin like this; ours are shorter, and in the reader's language.
 _COMPLAINTS = (
@@ -91,9 +94,15 @@ def _pieces(text: str) -> list[str]:
         before, after = text[: typo.start()], text[typo.end() :]
         return [*_pieces(before), typo.group(), *_pieces(after)]
     text = _ANGLED.sub(lambda found: f";{found.group(1)};", text)
-    text = _BETWEEN.sub(";", text)
-    pieces = (piece.strip(_EDGES) for piece in _SEPARATORS.split(text))
+    parts = (part for piece in _SEPARATORS.split(text) for part in _unjoined(piece))
+    pieces = (part.rstrip(_EDGES + ".").lstrip(_EDGES) for part in parts)
     return [piece.removeprefix("mailto:") for piece in pieces if piece]
+
+
+def _unjoined(piece: str) -> list[str]:
+    """Addresses with only a space or a word between them; `n guyen@x.vn` is one bad address."""
+    parts = _BETWEEN.split(piece) if piece.count("@") > 1 else [piece]
+    return parts if all(part.count("@") == 1 for part in parts) else [piece]
 
 
 def _parse(piece: str) -> str | BadAddress:
@@ -118,6 +127,8 @@ def _obvious(piece: str) -> str:
         return _("A comma stands where a dot should: {better}?").format(better=better)
     if " " in piece:
         return _("It has a space in it.") + " " + _mend()
+    if len(piece.partition("@")[0].encode()) > _MAX_LOCAL:
+        return _("It is longer than mail allows.") + " " + _mend()
     return ""
 
 
