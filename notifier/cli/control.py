@@ -12,7 +12,7 @@ from notifier.cli.runs import tell_summary
 from notifier.cli.session import Session, session_of
 from notifier.errors import UsageError
 from notifier.locale import N_, _, ngettext
-from notifier.model import FINAL_STATES, State
+from notifier.model import State
 
 PAUSE_HELP = N_(
     "Pause a run: whoever is sending it finishes what is on the wire and stops.\n\n"
@@ -31,8 +31,6 @@ RETRY_HELP = N_(
 
 #: What `retry` takes when nobody says more: failures that certainly did not arrive.
 _RETRIED = (State.REFUSED, State.EXPIRED)
-#: What may be sent again at all: an accepted message is not, whoever asks.
-_RETRIABLE = (*sorted(FINAL_STATES - {State.ACCEPTED}), State.UNKNOWN, State.DEFERRED)
 
 
 def pause(ctx: typer.Context, run: str = options.RUN, as_json: bool = options.JSON) -> None:
@@ -92,7 +90,7 @@ def retry(
 ) -> None:
     """Put deliveries back into the queue."""
     session = session_of(ctx)
-    states = _states(state) if state else _RETRIABLE_BY_ADDRESS if address else _RETRIED
+    states = _choose_states(state, is_by_address=bool(address))
     run_id = session.find_run_id(run)
     with session.ledger() as ledger:
         count = ledger.retry(run_id, states, address)
@@ -109,11 +107,13 @@ def retry(
     suggest(f"notifier resume {run_id}" if count else f"notifier report {run_id}")
 
 
-_RETRIABLE_BY_ADDRESS = tuple(state for state in _RETRIABLE if state is not State.UNKNOWN)
+def _choose_states(words: list[str], *, is_by_address: bool) -> tuple[State, ...]:
+    """The states that were asked for; else those that certainly did not arrive."""
+    from notifier.ledger.transitions import RETRIABLE
 
-
-def _states(words: list[str]) -> tuple[State, ...]:
-    known = {state.value: state for state in _RETRIABLE}
+    if not words:
+        return tuple(sorted(RETRIABLE - {State.UNKNOWN})) if is_by_address else _RETRIED
+    known = {state.value: state for state in sorted(RETRIABLE)}
     wrong = [word for word in words if word not in known]
     if wrong:
         raise UsageError(
