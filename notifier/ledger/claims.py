@@ -1,0 +1,216 @@
+"""Claims: who may deliver what, and what becomes of it when they are gone.
+
+a worker dies             recover(): its claims are due again, its intents are in doubt
+a worker is stopped for   the same, once its heartbeat is older than its lease; when it wakes,
+longer than its lease     its intents are refused and its outcomes are noted as late (fencing
+by worker and state in every statement)
+the clock jumps           a living worker may be taken for dead: it is fenced like any other
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from notifier.ledger import processes, runs, statements
+from notifier.ledger.records import Claimed, Recovered
+from notifier.locale import _
+from notifier.model import Cause, RunState, Stage, State
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection
+
+#: Seconds, until a claim says otherwise.
+DEFAULT_LEASE = 60.0
+
+
+def register(db: sqlite3.Connection, host: str, pid: int, run_id: int | None, now: float) -> int:
+    """A new worker's number, never used before.
+
+    Whatever this very process had registered for the run before has ended: its engine broke off.
+    """
+    mark = processes.mark_of(pid)
+    db.execute(
+        "UPDATE worker SET ended_at = ? WHERE ended_at IS NULL AND host = ? AND pid = ?"
+        " AND process_started = ? AND run_id IS ?",
+        (now, host, pid, mark, run_id),
+    )
+    cursor = db.execute(
+        "INSERT INTO worker (run_id, host, pid, process_started, registered_at, heartbeat_at,"
+        " lease_seconds) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (run_id, host, pid, mark, now, now, DEFAULT_LEASE),
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def beat(db: sqlite3.Connection, worker_id: int, now: float) -> bool:
+    """The worker lives; False where it had been taken for dead meanwhile.
+
+    It may go on then: what it held was taken from it, and each of its intents is checked.
+    """
+    cursor = db.execute(
+        "UPDATE worker SET heartbeat_at = ? WHERE id = ? AND ended_at IS NULL", (now, worker_id)
+    )
+    if cursor.rowcount:
+        return True
+    db.execute("UPDATE worker SET heartbeat_at = ?, ended_at = NULL WHERE id = ?", (now, worker_id))
+    return False
+
+
+def set_lease(db: sqlite3.Connection, worker_id: int, seconds: float) -> None:
+    """How long after its last heartbeat the worker's deliveries are still its own."""
+    db.execute("UPDATE worker SET lease_seconds = ? WHERE id = ?", (seconds, worker_id))
+
+
+def take(
+    db: sqlite3.Connection, run_id: int, worker_id: int, limit: int, now: float
+) -> list[Claimed]:
+    """Claim up to `limit` due deliveries, the longest due first. In autocommit."""
+    db.execute(statements.CLAIM, (run_id, worker_id, limit, now))
+    heads, contexts = db.execute(statements.TAKEN).fetchone()
+    if contexts is None:
+        return []
+    return [
+        Claimed(*(*head[:6], context, *head[6:]))
+        for head, context in zip(json.loads(heads), contexts.split("\n"), strict=True)
+    ]
+
+
+def next_due_at(db: sqlite3.Connection, run_id: int) -> float | None:
+    """When the next delivery is due; None where none will be, or the run isn't active."""
+    if runs.get(db, run_id).state is not RunState.ACTIVE:
+        return None
+    (due_at,) = db.execute(
+        "SELECT min(next_attempt_at) FROM delivery WHERE run_id = ?"
+        " AND next_attempt_at IS NOT NULL",
+        (run_id,),
+    ).fetchone()
+    return None if due_at is None else float(due_at)
+
+
+def release(
+    db: sqlite3.Connection, worker_id: int, now: float, *, resends_doubt: bool = False
+) -> Recovered:
+    """The worker says good-bye: what it still holds is given back, or in doubt."""
+    found = _take_from(db, [worker_id], now, resends_doubt=resends_doubt)
+    db.execute("UPDATE worker SET ended_at = ? WHERE id = ?", (now, worker_id))
+    return found
+
+
+def recover(
+    db: sqlite3.Connection,
+    run_id: int,
+    now: float,
+    host: str,
+    *,
+    resends_doubt: bool = False,
+) -> Recovered:
+    """Take over what dead workers hold of a run; living ones keep theirs."""
+    holders = db.execute(
+        "SELECT DISTINCT worker_id FROM delivery WHERE worker_id IS NOT NULL AND run_id = ?",
+        (run_id,),
+    ).fetchall()
+    dead = [worker for (worker,) in holders if _is_dead(db, worker, now, host)]
+    if not dead:
+        return Recovered()
+    found = _take_from(db, dead, now, run_id=run_id, resends_doubt=resends_doubt)
+    db.execute(
+        "UPDATE worker SET ended_at = coalesce(ended_at, ?)"
+        " WHERE id IN (SELECT value FROM json_each(?))",
+        (now, json.dumps(dead)),
+    )
+    return found
+
+
+def _is_dead(db: sqlite3.Connection, worker_id: int, now: float, host: str) -> bool:
+    row = db.execute(
+        "SELECT host, pid, process_started, heartbeat_at + lease_seconds, ended_at FROM worker"
+        " WHERE id = ?",
+        (worker_id,),
+    ).fetchone()
+    if row is None:
+        return True
+    its_host, pid, mark, expires_at, ended_at = row
+    if ended_at is not None or expires_at <= now:
+        return True
+    return bool(its_host == host and processes.has_died(pid, mark))
+
+
+def _take_from(
+    db: sqlite3.Connection,
+    workers: Collection[int],
+    now: float,
+    *,
+    run_id: int | None = None,
+    resends_doubt: bool,
+) -> Recovered:
+    held = db.execute(
+        "SELECT run_id, state, json_group_array(id), count(*) FROM delivery"
+        " WHERE worker_id IN (SELECT value FROM json_each(?)) AND (? IS NULL OR run_id = ?)"
+        " GROUP BY run_id, state",
+        (json.dumps(list(workers)), run_id, run_id),
+    ).fetchall()
+    released = in_doubt = 0
+    for its_run, state, ids, count in held:
+        if state == State.CLAIMED:
+            _give_back(db, its_run, ids, now)
+            released += count
+        else:
+            after = State.PENDING if resends_doubt else State.UNKNOWN
+            _doubt(db, its_run, ids, after, now)
+            in_doubt += count
+    if resends_doubt:
+        return Recovered(released, 0, in_doubt)
+    return Recovered(released, in_doubt, 0)
+
+
+def _give_back(db: sqlite3.Connection, run_id: int, ids: str, now: float) -> None:
+    cursor = db.execute(
+        "UPDATE delivery SET state = ?, worker_id = NULL, next_attempt_at = ?, changed_at = ?"
+        " WHERE id IN (SELECT value FROM json_each(?)) AND state = ?",
+        (State.PENDING, now, now, ids, State.CLAIMED),
+    )
+    runs.shift(db, run_id, State.CLAIMED, State.PENDING, cursor.rowcount)
+
+
+def _doubt(db: sqlite3.Connection, run_id: int, ids: str, after: State, now: float) -> None:
+    """An intent without a reply is an attempt, and it counts."""
+    cursor = db.execute(
+        "INSERT INTO attempt (delivery_id, ordinal, worker_id, relay, started_at, at, stage, code,"
+        " enhanced, text, outcome, cause, burns, note)"
+        " SELECT d.id, d.tries + 1, d.worker_id, r.relay, d.changed_at, ?, ?, NULL, '', ?, ?, ?,"
+        " 1, 'worker_gone' FROM delivery d JOIN run r ON r.id = d.run_id"
+        " WHERE d.id IN (SELECT value FROM json_each(?)) AND d.state = ?",
+        (
+            now,
+            Stage.BODY,
+            _("The sender stopped before the reply was in."),
+            after,
+            Cause.LINK_LOST,
+            ids,
+            State.SUBMITTING,
+        ),
+    )
+    count = cursor.rowcount
+    db.execute(
+        "UPDATE delivery SET state = ?, cause = ?, code = NULL, worker_id = NULL,"
+        " next_attempt_at = ?, attempts = attempts + 1, tries = tries + 1,"
+        " first_attempt_at = coalesce(first_attempt_at, changed_at), changed_at = ?"
+        " WHERE id IN (SELECT value FROM json_each(?)) AND state = ?",
+        (
+            after,
+            Cause.LINK_LOST,
+            now if after is State.PENDING else None,
+            now,
+            ids,
+            State.SUBMITTING,
+        ),
+    )
+    db.execute(
+        "INSERT INTO tick (run_id, second, outcome, count) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (run_id, second, outcome) DO UPDATE SET count = count + excluded.count",
+        (run_id, int(now), after, count),
+    )
+    runs.shift(db, run_id, State.SUBMITTING, after, count)

@@ -1,0 +1,327 @@
+"""The ledger's door: the only writer. Each call is one transaction, durable when it returns.
+
+If step X fails, what happens to whom?
+
+    a call raises             its transaction is undone whole; the ledger stays usable
+    the process is killed     what returned is there; what didn't is not, or wholly is
+    the power is cut          the same (`connection.py`: WAL, synchronous=FULL)
+    the disk is full          LedgerError; nothing of the batch is written, nothing before is lost
+    another program locks it  LedgerError after `connection.BUSY_SECONDS`; try again
+
+A `Ledger` may be used from several threads; one at a time gets its turn.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from notifier.ledger import (
+    claims,
+    connection,
+    enrolment,
+    history,
+    outcomes,
+    runs,
+    statements,
+    suppressions,
+)
+from notifier.ledger.records import (
+    Claimed,
+    Intent,
+    NewRun,
+    Recovered,
+    Result,
+    Run,
+    Suppression,
+)
+from notifier.locale import _
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from notifier.ledger.connection import Store
+    from notifier.model import Recipient, Rejection, RunState, State
+
+__all__ = [
+    "Claimed",
+    "Intent",
+    "Ledger",
+    "NewRun",
+    "Recovered",
+    "Result",
+    "Run",
+    "Suppression",
+]
+
+
+class Ledger:
+    """The open ledger. `Ledger.open(path)`; a context manager that closes it."""
+
+    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self._worker_id = 0
+        self._leases: dict[int, float] = {}
+        with store.alone() as db:
+            self._recorder = outcomes.Recorder(db)
+            db.create_function("fold", 1, str.lower, deterministic=True)
+            db.executescript(statements.SESSION)
+            (ledger_id,) = db.execute("SELECT ledger_id FROM identity").fetchone()
+        self._enroller = enrolment.Enroller(ledger_id)
+
+    @classmethod
+    def open(cls, path: str | Path, *, clock: Callable[[], float] = time.time) -> Ledger:
+        """The ledger at `path`, created or migrated where needed. `clock` gives Unix seconds.
+
+        Raises LedgerError: locked, damaged, read-only, not a ledger, from a newer version of
+        notifier, in a folder that isn't there.
+        """
+        store = connection.open_store(Path(path), now=clock())
+        try:
+            return cls(store, clock)
+        except BaseException:
+            store.close()
+            raise
+
+    @property
+    def path(self) -> Path:
+        """Where the ledger's file is."""
+        return self._store.path
+
+    def close(self) -> None:
+        """Close the file; a second time does nothing."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # --- runs --------------------------------------------------------------------------------
+
+    def start_run(self, new: NewRun) -> Run:
+        """The run of this campaign and occurrence: a new one, or the one that is there.
+
+        Enrolment begins with it, and begins again with it after it broke off.
+        """
+        self._enroller.begin()
+        with self._store.write() as db:
+            return runs.start(db, new, self._clock())
+
+    def enrol(
+        self, run_id: int, recipients: Sequence[Recipient], rejections: Iterable[Rejection]
+    ) -> None:
+        """Write a batch down, once: what an enrolment that was killed wrote before is kept.
+
+        Recipients whose address is suppressed become `suppressed` at once. UsageError when the
+        run's enrolment is finished.
+        """
+        with self._store.write() as db:
+            self._enroller.enrol(db, run_id, recipients, rejections, self._clock())
+
+    def finish_enrolment(
+        self,
+        run_id: int,
+        *,
+        rows: int,
+        folded: int = 0,
+        extra_addresses: int = 0,
+        blank: int = 0,
+        totals: int = 0,
+    ) -> None:
+        """All rows are in: the run becomes active; nothing happens where it is already.
+
+        GuardError unless rows + extra_addresses = deliveries + rejections + folded.
+        """
+        with self._store.write() as db:
+            enrolment.finish(
+                db,
+                run_id,
+                rows=rows,
+                folded=folded,
+                extra_addresses=extra_addresses,
+                blank=blank,
+                totals=totals,
+                now=self._clock(),
+            )
+
+    def get_run(self, run_id: int) -> Run:
+        """The run of that number; UsageError where there is none."""
+        with self._store.alone() as db:
+            return runs.get(db, run_id)
+
+    def find_run(self, reference: str) -> Run:
+        """The run of `12`, `latest`, `campaign` (its latest) or `campaign@occurrence`.
+
+        UsageError with the nearest campaign where there is none.
+        """
+        with self._store.alone() as db:
+            return runs.find(db, reference)
+
+    def counts(self, run_id: int) -> dict[State, int]:
+        """Deliveries by state, zeros left out; the cost doesn't grow with the run."""
+        with self._store.alone() as db:
+            return runs.counts(db, run_id)
+
+    def set_run_state(self, run_id: int, state: RunState, reason: str = "") -> RunState:
+        """Put the run into a state, where `runs.RUN_MOVES` allows; the state it is in then.
+
+        What doesn't fit (a pause of a run that was cancelled meanwhile) changes nothing.
+        """
+        with self._store.write() as db:
+            return runs.move(db, run_id, state, reason, self._clock())
+
+    def pause(self, run_id: int, reason: str = "") -> None:
+        """Stop claims; whoever delivers finishes what is on the wire. UsageError if not active."""
+        with self._store.write() as db:
+            runs.pause(db, run_id, reason or _("Paused by hand."), self._clock())
+
+    def resume(self, run_id: int) -> None:
+        """Let claims go on. UsageError for a run that has ended or isn't enrolled yet."""
+        with self._store.write() as db:
+            runs.resume(db, run_id, self._clock())
+
+    def cancel(self, run_id: int, reason: str = "") -> int:
+        """Never send what is pending, deferred or claimed; how many that are.
+
+        What is on the wire finishes. UsageError for a run that is finished.
+        """
+        with self._store.write() as db:
+            return runs.cancel(db, run_id, reason, self._clock())
+
+    def retry(self, run_id: int, states: Iterable[State], addresses: Iterable[str] = ()) -> int:
+        """Make deliveries in these states due again, with a new horizon; how many that are.
+
+        `addresses` narrows the choice (without regard to case). A finished, held or cancelled run
+        becomes active; a paused one stays so. UsageError for states that can't be retried.
+        """
+        with self._store.write() as db:
+            return runs.retry(db, run_id, states, addresses, self._clock())
+
+    def finish_if_done(self, run_id: int) -> RunState:
+        """FINISHED when every delivery is final, HELD when only doubts are left; the state then."""
+        with self._store.write() as db:
+            return runs.finish_if_done(db, run_id, self._clock())
+
+    # --- workers and claims ------------------------------------------------------------------
+
+    def register_worker(
+        self, host: str | None = None, pid: int = 0, run_id: int | None = None
+    ) -> int:
+        """A number for whoever delivers; its claims last as long as its heartbeat.
+
+        Intents and results that name no worker are taken for those of the last one registered.
+        """
+        host = host or socket.gethostname()
+        with self._store.write() as db:
+            self._worker_id = claims.register(db, host, pid or os.getpid(), run_id, self._clock())
+        return self._worker_id
+
+    def heartbeat(self, worker_id: int) -> bool:
+        """The worker lives. False where it had been taken for dead and lost what it held."""
+        with self._store.write() as db:
+            return claims.beat(db, worker_id, self._clock())
+
+    def recover(
+        self,
+        run_id: int,
+        resends_doubt: bool = False,  # noqa: FBT001, FBT002 - a policy, passed on by Writer.call
+        *,
+        host: str | None = None,
+    ) -> Recovered:
+        """Take over what dead workers hold: claims are due again, intents are in doubt.
+
+        Dead is: the process is gone from this host, or its heartbeat is older than its lease.
+        `resends_doubt` makes what is in doubt due again instead (the campaign's policy).
+        """
+        with self._store.write() as db:
+            return claims.recover(
+                db,
+                run_id,
+                self._clock(),
+                host or socket.gethostname(),
+                resends_doubt=resends_doubt,
+            )
+
+    def claim(
+        self, run_id: int, worker_id: int, limit: int, lease_seconds: float = claims.DEFAULT_LEASE
+    ) -> list[Claimed]:
+        """Up to `limit` due deliveries of an active run, leased; the longest due come first.
+
+        The lease runs from the worker's last heartbeat. Nothing for a worker that was released.
+        """
+        with self._store.alone() as db:
+            if self._leases.get(worker_id) != lease_seconds:
+                claims.set_lease(db, worker_id, lease_seconds)
+                self._leases[worker_id] = lease_seconds
+            return claims.take(db, run_id, worker_id, limit, self._clock())
+
+    def record(self, intents: Sequence[Intent], results: Sequence[Result]) -> set[int]:
+        """Intents and outcomes in ONE transaction; the deliveries that must *not* be sent.
+
+        Intents come first. An intent counts only where its worker still holds the claim. A result
+        always becomes an attempt; it moves the delivery where its worker holds it and the table
+        allows (`transitions`), else it is noted as late. LocalProtocolError for `accepted` without
+        a 2yz code.
+        """
+        outcomes.check(results)
+        with self._store.alone() as db:
+            return self._recorder.record(db, intents, results, self._worker_id)
+
+    def release(
+        self,
+        worker_id: int,
+        resends_doubt: bool = False,  # noqa: FBT001, FBT002 - as recover
+    ) -> Recovered:
+        """The worker says good-bye: claims are due again; intents without outcome are in doubt."""
+        with self._store.write() as db:
+            return claims.release(db, worker_id, self._clock(), resends_doubt=resends_doubt)
+
+    def next_due_at(self, run_id: int) -> float | None:
+        """When the next delivery is due; None where none will be or the run isn't active."""
+        with self._store.alone() as db:
+            return claims.next_due_at(db, run_id)
+
+    def recent_attempts(
+        self, relay: str, since: float, limit: int, run_id: int | None = None
+    ) -> list[float]:
+        """When the relay was used by any run, or by one, oldest first: for its limits.
+
+        The latest `limit` instants; to the second, and rather too late than too early.
+        """
+        with self._store.alone() as db:
+            return history.recent_attempts(db, relay, since, limit, run_id, now=self._clock())
+
+    # --- suppressions ------------------------------------------------------------------------
+
+    def suppress(self, address: str, reason: str = "", source: str = "") -> bool:
+        """Never mail the address from now on; False where that was so before."""
+        with self._store.write() as db:
+            return suppressions.add(db, address, reason, source, self._clock())
+
+    def unsuppress(self, address: str) -> bool:
+        """Mail the address again; False where it was not suppressed."""
+        with self._store.write() as db:
+            return suppressions.remove(db, address)
+
+    def suppressions(self) -> list[Suppression]:
+        """All suppressed addresses, in order."""
+        with self._store.alone() as db:
+            return suppressions.every(db)
+
+    def is_suppressed(self, address: str) -> bool:
+        """Whether the address must not be mailed (without regard to case)."""
+        with self._store.alone() as db:
+            return bool(suppressions.among(db, [address]))

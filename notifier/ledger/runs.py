@@ -1,0 +1,271 @@
+"""Runs: beginning them, finding them, and what a person or the engine decides about them.
+
+Every function takes the connection of a transaction that its caller began (`Ledger`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import TYPE_CHECKING
+
+from notifier.errors import UsageError
+from notifier.ledger.records import NewRun, Run
+from notifier.ledger.transitions import RETRIABLE
+from notifier.locale import _
+from notifier.model import FINAL_STATES, RunState, State
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+_COLUMNS = (
+    "id, campaign, occurrence, title, relay, state, reason, campaign_digest, template_digest,"
+    " source_file, source_digest, campaign_yaml, created_at, enrolled_at, started_at, finished_at"
+)
+
+#: What `move` does; every other change of a run's state is left undone. (from, to)
+RUN_MOVES: frozenset[tuple[RunState, RunState]] = frozenset(
+    {
+        (RunState.ENROLLING, RunState.ACTIVE),
+        (RunState.ENROLLING, RunState.CANCELLED),
+        (RunState.ACTIVE, RunState.PAUSED),
+        (RunState.ACTIVE, RunState.HELD),
+        (RunState.ACTIVE, RunState.CANCELLED),
+        (RunState.ACTIVE, RunState.FINISHED),
+        (RunState.PAUSED, RunState.ACTIVE),
+        (RunState.PAUSED, RunState.PAUSED),  # for another reason
+        (RunState.PAUSED, RunState.HELD),
+        (RunState.PAUSED, RunState.CANCELLED),
+        (RunState.PAUSED, RunState.FINISHED),
+        (RunState.HELD, RunState.ACTIVE),
+        (RunState.HELD, RunState.CANCELLED),
+        (RunState.HELD, RunState.FINISHED),
+        (RunState.FINISHED, RunState.ACTIVE),
+        (RunState.CANCELLED, RunState.ACTIVE),
+    }
+)
+
+
+def start(db: sqlite3.Connection, new: NewRun, now: float) -> Run:
+    """The run of that campaign and occurrence, made where there is none yet."""
+    row = _select(db, "campaign = ? AND occurrence = ?", new.campaign, new.occurrence)
+    if row is not None:
+        return row
+    cursor = db.execute(
+        "INSERT INTO run (campaign, occurrence, title, relay, state, reason, campaign_digest,"
+        " template_digest, source_file, source_digest, campaign_yaml, created_at, rows, folded,"
+        " extra_addresses, blank, totals, rejections)"
+        " VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0)",
+        (
+            new.campaign,
+            new.occurrence,
+            new.title,
+            new.relay,
+            RunState.ENROLLING,
+            new.campaign_digest,
+            new.template_digest,
+            new.source_file,
+            new.source_digest,
+            new.campaign_yaml,
+            now,
+        ),
+    )
+    run_id = cursor.lastrowid
+    assert run_id is not None
+    db.executemany(
+        "INSERT INTO counter (run_id, state, count) VALUES (?, ?, 0)",
+        [(run_id, state) for state in State],
+    )
+    return get(db, run_id)
+
+
+def get(db: sqlite3.Connection, run_id: int) -> Run:
+    """The run of that number; UsageError where there is none."""
+    run = _select(db, "id = ?", run_id)
+    if run is None:
+        raise UsageError(_("There is no run {run}.").format(run=run_id), next_step="notifier runs")
+    return run
+
+
+def find(db: sqlite3.Connection, reference: str) -> Run:
+    """The run that a person means: a number, `latest`, a campaign, or campaign@occurrence.
+
+    A campaign's name means its latest run. UsageError names the nearest campaign.
+    """
+    text = reference.strip()
+    if text.isascii() and text.isdigit() and len(text) < 19:  # noqa: PLR2004 - 64 bits hold it
+        found = _select(db, "id = ?", int(text))
+    elif text == "latest":
+        found = _select(db, "id = (SELECT max(id) FROM run)")
+    else:
+        campaign, _at, occurrence = text.partition("@")
+        found = _select(
+            db,
+            "id = (SELECT max(id) FROM run WHERE campaign = ? AND (? = '' OR occurrence = ?))",
+            campaign,
+            occurrence,
+            occurrence,
+        )
+    if found is None:
+        raise UsageError(_("There is no run {run}.").format(run=text), next_step=_nearest(db, text))
+    return found
+
+
+def _nearest(db: sqlite3.Connection, text: str) -> str:
+    names = [name for (name,) in db.execute("SELECT DISTINCT campaign FROM run")]
+    if not names:
+        return _("Nothing was sent yet: notifier send CAMPAIGN shows what would be.")
+    close = difflib.get_close_matches(text.partition("@")[0], names, 1)
+    if close:
+        return _("Did you mean {name}? `notifier runs` lists all.").format(name=close[0])
+    return _("`notifier runs` lists all.")
+
+
+def _select(db: sqlite3.Connection, where: str, *values: object) -> Run | None:
+    row = db.execute(f"SELECT {_COLUMNS} FROM run WHERE {where}", values).fetchone()  # noqa: S608 - constants
+    if row is None:
+        return None
+    return Run(*(*row[:5], RunState(row[5]), *row[6:]))
+
+
+def counts(db: sqlite3.Connection, run_id: int) -> dict[State, int]:
+    """Deliveries by state, zeros left out, in the states' order."""
+    found = dict(db.execute("SELECT state, count FROM counter WHERE run_id = ?", (run_id,)))
+    return {state: found[state] for state in State if found.get(state)}
+
+
+def move(db: sqlite3.Connection, run_id: int, state: RunState, reason: str, now: float) -> RunState:
+    """Put the run into a state where `RUN_MOVES` has it; the state that it is in then."""
+    run = get(db, run_id)
+    if (run.state, state) not in RUN_MOVES:
+        return run.state
+    ends = state in (RunState.FINISHED, RunState.CANCELLED)
+    db.execute(
+        "UPDATE run SET state = ?, reason = ?, finished_at = ? WHERE id = ?",
+        (state, reason, now if ends else None, run_id),
+    )
+    return state
+
+
+def pause(db: sqlite3.Connection, run_id: int, reason: str, now: float) -> None:
+    """Stop claims. UsageError where there is nothing to pause."""
+    run = get(db, run_id)
+    if run.state not in (RunState.ACTIVE, RunState.PAUSED):
+        raise _not_now(run, _("Only a run that is being sent can be paused."))
+    move(db, run_id, RunState.PAUSED, reason, now)
+
+
+def resume(db: sqlite3.Connection, run_id: int, now: float) -> None:
+    """Let claims go on. UsageError where nothing is left to send, or enrolment isn't finished."""
+    run = get(db, run_id)
+    if run.state is RunState.ENROLLING:
+        raise _not_now(
+            run,
+            _("Its recipients were not all written down yet."),
+            f"notifier send {run.campaign} --live",
+        )
+    if run.state in (RunState.FINISHED, RunState.CANCELLED):
+        raise _not_now(run, _("Nothing is left to send."), f"notifier report {run.id}")
+    move(db, run_id, RunState.ACTIVE, "", now)
+
+
+def cancel(db: sqlite3.Connection, run_id: int, reason: str, now: float) -> int:
+    """Never send what was not sent yet; how many deliveries that are.
+
+    What is on the wire finishes. UsageError where the run has ended already.
+    """
+    run = get(db, run_id)
+    if run.state is RunState.CANCELLED:
+        return 0
+    if run.state is RunState.FINISHED:
+        raise _not_now(run, _("It has ended already."), f"notifier report {run.id}")
+    moved = 0
+    for state in (State.PENDING, State.DEFERRED, State.CLAIMED):
+        cursor = db.execute(
+            "UPDATE delivery SET state = ?, next_attempt_at = NULL, worker_id = NULL,"
+            " changed_at = ? WHERE run_id = ? AND state = ?"
+            " AND (worker_id IS NOT NULL OR next_attempt_at IS NOT NULL)",
+            (State.CANCELLED, now, run_id, state),
+        )
+        shift(db, run_id, state, State.CANCELLED, cursor.rowcount)
+        moved += cursor.rowcount
+    move(db, run_id, RunState.CANCELLED, reason, now)
+    return moved
+
+
+def retry(
+    db: sqlite3.Connection,
+    run_id: int,
+    states: Iterable[State],
+    addresses: Iterable[str],
+    now: float,
+) -> int:
+    """Make deliveries due again, with a new retry horizon; how many.
+
+    `addresses` (compared without regard to case) narrows the choice; none of them means all.
+    Suppressed deliveries go only where the suppression was lifted. UsageError for a state that
+    can't be retried: what was accepted is not sent again.
+    """
+    wanted = set(states)
+    wrong = sorted(wanted - RETRIABLE)
+    if wrong:
+        raise UsageError(
+            _("Deliveries in state {state} can't be retried.").format(state=wrong[0]),
+            next_step=_("It takes one of: {choices}.").format(choices=", ".join(sorted(RETRIABLE))),
+        )
+    run = get(db, run_id)
+    if run.state is RunState.ENROLLING:
+        raise _not_now(
+            run,
+            _("Its recipients were not all written down yet."),
+            f"notifier send {run.campaign} --live",
+        )
+    folded = json.dumps([address.strip().lower() for address in addresses])
+    moved = 0
+    for state in sorted(wanted):
+        cursor = db.execute(
+            "UPDATE delivery SET state = ?, next_attempt_at = ?, attempts = 0, cause = NULL,"
+            " first_attempt_at = NULL, changed_at = ? WHERE state = ? AND"
+            " id IN (SELECT delivery_id FROM recipient WHERE run_id = ?) AND"
+            " (? = '[]' OR EXISTS (SELECT 1 FROM recipient r WHERE r.delivery_id = delivery.id"
+            " AND fold(r.address) IN (SELECT value FROM json_each(?)))) AND"
+            " (state <> 'suppressed' OR NOT EXISTS (SELECT 1 FROM recipient r JOIN suppression s"
+            " ON s.folded = fold(r.address) WHERE r.delivery_id = delivery.id))",
+            (State.PENDING, now, now, state, run_id, folded, folded),
+        )
+        shift(db, run_id, state, State.PENDING, cursor.rowcount)
+        moved += cursor.rowcount
+    if moved and run.state is not RunState.PAUSED:
+        move(db, run_id, RunState.ACTIVE, "", now)
+    return moved
+
+
+def finish_if_done(db: sqlite3.Connection, run_id: int, now: float) -> RunState:
+    """FINISHED when every delivery is final, HELD when only doubts are left; the state then."""
+    run = get(db, run_id)
+    if run.state in (RunState.ENROLLING, RunState.CANCELLED, RunState.FINISHED):
+        return run.state
+    left = {state for state in counts(db, run_id) if state not in FINAL_STATES}
+    if left - {State.UNKNOWN}:
+        return run.state
+    return move(db, run_id, RunState.HELD if left else RunState.FINISHED, "", now)
+
+
+def shift(db: sqlite3.Connection, run_id: int, before: State, after: State, count: int) -> None:
+    """Move `count` deliveries from one counter to another, in the deliveries' own transaction."""
+    if count:
+        db.executemany(
+            "UPDATE counter SET count = count + ? WHERE run_id = ? AND state = ?",
+            [(-count, run_id, before), (count, run_id, after)],
+        )
+
+
+def _not_now(run: Run, why: str, step: str = "") -> UsageError:
+    return UsageError(
+        why,
+        where=_("run {run} ({campaign}), {state}").format(
+            run=run.id, campaign=run.campaign, state=run.state
+        ),
+        next_step=step or f"notifier status {run.id}",
+    )

@@ -1,0 +1,45 @@
+"""Suppressions: addresses that must not be mailed, compared without regard to case."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from notifier.ledger.records import Suppression
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+
+def add(db: sqlite3.Connection, address: str, reason: str, source: str, now: float) -> bool:
+    """Suppress the address; True where it was not yet. The first reason is kept."""
+    address = address.strip()
+    cursor = db.execute(
+        "INSERT INTO suppression (folded, address, reason, source, at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (folded) DO NOTHING",
+        (address.lower(), address, reason, source, now),
+    )
+    return cursor.rowcount > 0
+
+
+def remove(db: sqlite3.Connection, address: str) -> bool:
+    """Lift the suppression; True where there was one."""
+    cursor = db.execute("DELETE FROM suppression WHERE folded = ?", (address.strip().lower(),))
+    return cursor.rowcount > 0
+
+
+def every(db: sqlite3.Connection) -> list[Suppression]:
+    """All of them, by address."""
+    rows = db.execute("SELECT address, reason, source, at FROM suppression ORDER BY folded")
+    return [Suppression(*row) for row in rows]
+
+
+def among(db: sqlite3.Connection, addresses: Iterable[str]) -> set[str]:
+    """Those of the addresses that are suppressed, in lower case."""
+    folded = json.dumps([address.strip().lower() for address in addresses])
+    rows = db.execute(
+        "SELECT folded FROM suppression WHERE folded IN (SELECT value FROM json_each(?))",
+        (folded,),
+    )
+    return {row for (row,) in rows}
