@@ -53,14 +53,14 @@ class Read:
 def write(tmp_path):
     """Write text (or bytes, or rows as an xlsx) to a file of the workspace."""
 
-    def put(name, content, *, encoding="utf-8"):
+    def put(name, content, *, encoding="utf-8", **options):
         path = tmp_path / name
         if isinstance(content, str):
             path.write_bytes(content.encode(encoding))
         elif isinstance(content, bytes):
             path.write_bytes(content)
         else:
-            path.write_bytes(xlsx(content))
+            path.write_bytes(xlsx(content, **options))
         return path
 
     return put
