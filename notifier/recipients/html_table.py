@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _CHARSET = re.compile(rb"charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
 _MAX_SPAN = 1000
+#: Places that one cell may cover; a header of twenty columns over three rows covers sixty.
+_MAX_COVERED = 10_000
 _SKIPPED = frozenset({"script", "style", "head", "title"})
 _BREAKS = frozenset({"br", "p", "div"})
 
@@ -36,6 +38,8 @@ class Table:
     merged: list[Merged] = field(default_factory=list)
     #: Places that a rowspan from above takes, by (row, column).
     taken: set[tuple[int, int]] = field(default_factory=set)
+    #: How many places its cells cover.
+    places: int = 0
 
     def add(self, text: str, across: int, down: int) -> None:
         """Put a cell at the next free place of the last row."""
@@ -43,6 +47,8 @@ class Table:
         while (at, len(row)) in self.taken:
             row.append("")
         first = len(row)
+        down = min(down, max(1, _MAX_COVERED // across))
+        self.places += across * down
         row.extend([text] + [""] * (across - 1))
         if across > 1 or down > 1:
             self.merged.append(Merged(at, first, at + down - 1, first + across - 1))
@@ -50,11 +56,16 @@ class Table:
                 self.taken.update((below, column) for column in range(first, first + across))
 
 
+class _TooLarge(Exception):  # noqa: N818 - never leaves this file
+    pass
+
+
 class _Tables(HTMLParser):
     """Collects the tables of a page; nested tables count as tables of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_places: int) -> None:
         super().__init__(convert_charrefs=True)
+        self._max_places = max_places
         self.found: list[Table] = []
         self._open: list[Table] = []
         self._cell: list[str] | None = None
@@ -109,6 +120,8 @@ class _Tables(HTMLParser):
         self._cell = None
         if self._open:
             self._open[-1].add(text, *self._span)
+            if self._open[-1].places > self._max_places:
+                raise _TooLarge
 
 
 def _span(text: str | None) -> int:
@@ -123,18 +136,17 @@ def read_table(path: Path, limits: LimitSettings) -> tuple[Table, str]:
     """
     try:
         if path.stat().st_size > limits.max_sheet_bytes:
-            raise SheetError(
-                _("{file} is too large for a page with a table.").format(file=path.name),
-                where=str(path),
-                next_step=_("Open it in Excel and save it as .xlsx."),
-            )
+            raise _too_large(path)
         data = path.read_bytes()
     except OSError as exc:
         raise unreadable(path, exc) from exc
     text, encoding = _decode(path, data)
-    parser = _Tables()
-    parser.feed(text)
-    parser.close()
+    parser = _Tables(limits.max_sheet_cells)
+    try:
+        parser.feed(text)
+        parser.close()
+    except _TooLarge as exc:
+        raise _too_large(path) from exc
     table = max(parser.found, key=lambda it: sum(map(len, it.rows)), default=None)
     if table is None or not any(table.rows):
         raise SheetError(
@@ -143,6 +155,14 @@ def read_table(path: Path, limits: LimitSettings) -> tuple[Table, str]:
             next_step=_("Open it in Excel and save it as .xlsx."),
         )
     return table, encoding
+
+
+def _too_large(path: Path) -> SheetError:
+    return SheetError(
+        _("{file} is too large for a page with a table.").format(file=path.name),
+        where=str(path),
+        next_step=_("Open it in Excel and save it as .xlsx."),
+    )
 
 
 def _decode(path: Path, data: bytes) -> tuple[str, str]:
