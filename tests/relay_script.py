@@ -123,9 +123,9 @@ class ScriptedRelay:
     def _rule(self, verb, number, line):
         count = self._counts[verb] = self._counts.get(verb, 0) + 1
         for wanted, answer, nth, connection, match in self.rules:
-            if wanted == verb and nth in {None, count} and connection in {None, number}:
-                if match in line:
-                    return answer
+            fits = wanted == verb and nth in {None, count} and connection in {None, number}
+            if fits and match in line:
+                return answer
         return None
 
 

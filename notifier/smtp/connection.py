@@ -79,6 +79,7 @@ class Connection(asyncio.Protocol):
         self._timer_at = inf
         self._rest: memoryview | None = None
         self._is_paused = False
+        self._is_receiving = False
         self._transport: Any = None
         self._milestone: asyncio.Future[Signal] | None = self._loop.create_future()
         self.session: Session
@@ -102,8 +103,10 @@ class Connection(asyncio.Protocol):
             return
         session = self.session
         heard = session.heard
+        self._is_receiving = True
         for event in session.receive(data):
             self._happen(event)
+        self._is_receiving = False
         if not self.is_over:
             out = session.take_output()
             if out:
@@ -235,7 +238,8 @@ class Connection(asyncio.Protocol):
         self.listener.body_leaves()
         if not self.is_over:
             self._transport.write(last + session.take_output())
-            self._arm()
+            if not self._is_receiving:  # else it comes after all that was received
+                self._arm()
 
     def _end(self, error: RelayError | None) -> None:
         is_farewell = self.session.phase is Phase.QUITTING or error is None

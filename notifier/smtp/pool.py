@@ -353,7 +353,8 @@ class Pool:
     def intend(self, parcel: Parcel) -> asyncio.Future[bool]:
         """The durable intent; a feed that raises makes it a failed one."""
         try:
-            return asyncio.ensure_future(self._feed.intend(parcel))
+            intent = self._feed.intend(parcel)
+            return intent if isinstance(intent, asyncio.Future) else asyncio.ensure_future(intent)
         except Exception as exc:  # noqa: BLE001 - the feed's errors are raised by run
             failed: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
             failed.set_exception(exc)

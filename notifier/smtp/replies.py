@@ -112,7 +112,11 @@ def _single(line: bytes) -> Reply | None:
     found = _LINE.fullmatch(line.removesuffix(b"\r")) if len(line) <= LONGEST_LINE else None
     if found is None or found[2] == b"-":
         return None
-    return make_reply(int(found[1]), [found[3] or b""])
+    text = decode(found[3] or b"")
+    status = _ENHANCED.match(text)
+    if status is None or status[1][0] != chr(found[1][0]):
+        return Reply(int(found[1]), "", text)
+    return Reply(int(found[1]), status[1], text[status.end() :])
 
 
 def make_reply(code: int, texts: list[bytes]) -> Reply:

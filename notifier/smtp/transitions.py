@@ -82,6 +82,9 @@ STAGES = {
 #: The commands of one message's envelope, in order.
 ENVELOPE = (Awaited.MAIL, Awaited.RCPT, Awaited.DATA)
 
+#: What is awaited while one message's end and the next one's envelope are on the wire.
+STEADY = (Awaited.BODY, *ENVELOPE)
+
 
 class Signal(Enum):
     """Events without content."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import ssl
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -19,17 +17,6 @@ from notifier.smtp.redial import Redial
 DATA = b"Subject: hello\r\n\r\nHello\r\n.dots\r\n"
 #: Longer than any test takes, so that a test that hangs fails by its own limit.
 LIMIT = 20.0
-
-
-def _load_script():
-    path = Path(__file__).parents[2] / "relay_script.py"
-    spec = importlib.util.spec_from_file_location("relay_script", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-relay_script = _load_script()
 
 
 class Ledger:
@@ -144,7 +131,7 @@ class Bench:
                 self.settings(**options),
                 random=Random(1),
                 redial=redial,
-                on_event=lambda kind, text: self.events.append(kind),
+                on_event=lambda kind, _text: self.events.append(kind),
             )
             async with asyncio.timeout(LIMIT):
                 if beside is None:
@@ -174,7 +161,7 @@ class Bench:
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
-def bench(request):
+def bench(request, relay_script):
     """A pool and a relay, on both event loops."""
     return Bench(relay_script.ScriptedRelay(), request.param == "uvloop")
 

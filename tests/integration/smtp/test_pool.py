@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC110 - the loop's turns are what these tests are about
 from __future__ import annotations
 
 import asyncio

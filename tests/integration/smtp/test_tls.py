@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0917 - what a test asks for are its fixtures
 from __future__ import annotations
 
 import ssl
@@ -14,6 +15,7 @@ NAME = "localhost"
 
 
 def account(ca_file, **options):
+    """Settings for a relay with TLS."""
     return {"host": NAME, "ca_file": ca_file, "tls": "starttls", **options}
 
 
@@ -89,7 +91,7 @@ def test_refuses_old_tls(bench, relay, make_ledger, tls, ca_file):
     context = relay.context
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     context.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     error = bench.deliver(make_ledger(1), **account(ca_file, tls=tls))
     assert isinstance(error, TlsError)
@@ -191,6 +193,8 @@ def test_no_password_goes_over_an_open_link(bench, relay, make_ledger):
 
 
 def checked(bench, **options):
+    """The transcript of a trial session."""
+
     async def main():
         async with bench.relay:
             return await check(bench.settings(**options))

@@ -8,6 +8,7 @@ from notifier.smtp import auth
 
 
 def encoded(text):
+    """Base64."""
     return base64.b64encode(text.encode()).decode()
 
 

@@ -118,12 +118,28 @@ def test_stuffs_dots(data, wire):
         b"a\r\n\n.\r\n",
         b"a\n\r",
         b"a\0\r\n",
+        b"a\rb\nc\r\n",
+        b"a\nb\rc",
+        b"\r\r\n\n",
     ],
 )
 def test_refuses_smuggling(data):
     """Only CRLF ends a line: a bare CR or LF never leaves (CVE-2023-51764 and kin)."""
     with pytest.raises(LocalProtocolError):
         commands.body(data)
+
+
+@given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b".", b"\0"]), max_size=12))
+def test_lets_through_exactly_what_has_whole_line_ends(parts):
+    """The quick check agrees with the slow one."""
+    data = b"".join(parts)
+    is_good = not set(data.replace(b"\r\n", b"")) & set(b"\r\n\0")
+    try:
+        commands.check_lines(data)
+    except LocalProtocolError:
+        assert not is_good
+    else:
+        assert is_good
 
 
 def _unstuff(wire):

@@ -10,6 +10,7 @@ from notifier.smtp.replies import ReplyParser
 
 
 def parse(*parts):
+    """The replies, and the fault."""
     parser = ReplyParser()
     return [reply for part in parts for reply in parser.feed(part)], parser.fault
 
