@@ -2,86 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from notifier import locale
+from notifier.ledger.summaries import Bucket, CauseGroup, DeliveryRow, RunSummary
 from notifier.model import Cause, Rejection, RunState, State
+from notifier.report.words import reply_line
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 START = datetime(2027, 1, 15, 0, 0, 0, tzinfo=UTC)
 
 
-@dataclass
-class Delivery:
-    id: int
-    line: int
-    key: str
-    name: str
-    address: str
-    state: State
-    attempts: int = 1
-    cause: Cause | None = Cause.ACCEPTED
-    code: int | None = 250
-    enhanced: str = "2.0.0"
-    text: str = "OK queued"
-    at: datetime | None = START
+def Delivery(  # noqa: N802, PLR0917 - reads as what it makes, and rows are long
+    id_,
+    line,
+    key,
+    name,
+    address,
+    state,
+    attempts=1,
+    cause=Cause.ACCEPTED,
+    code=250,
+    enhanced="2.0.0",
+    text="OK queued",
+    at=START,
+):
+    """A row as the ledger lists it."""
+    return DeliveryRow(
+        id_, 12, line, key, name, address, state, attempts, cause, code, enhanced, text, at, None
+    )
 
 
-@dataclass
-class Group:
-    cause: Cause
-    state: State
-    count: int
-    sample_reply: str = ""
-    domains: tuple[str, ...] = ()
-
-
-@dataclass
-class Bucket:
-    at: datetime
-    accepted: int = 0
-    refused: int = 0
-    deferred: int = 0
-
-
-@dataclass
-class Summary:
-    id: int = 12
-    campaign: str = "grades"
-    occurrence: str = "2027-01-15"
-    title: str = "Kết quả học tập học kỳ I"
-    relay: str = "sandbox"
-    state: RunState = RunState.FINISHED
-    reason: str = ""
-    rows: int = 0
-    folded: int = 0
-    extra_addresses: int = 0
-    blank: int = 0
-    totals: int = 1
-    deliveries: int = 0
-    rejections: int = 0
-    counts: dict[State, int] = field(default_factory=dict)
-    started_at: datetime | None = START
-    finished_at: datetime | None = START + timedelta(seconds=5)
-    seconds: float = 5.0
-    messages_per_second: float = 8.4
-
-    def as_dict(self):
-        return {
-            "run": self.id,
-            "campaign": self.campaign,
-            "occurrence": self.occurrence,
-            "state": self.state,
-            "rows": self.rows,
-            "deliveries": self.deliveries,
-            "rejections": self.rejections,
-            "counts": {state.value: count for state, count in self.counts.items()},
-            "started_at": self.started_at.isoformat() if self.started_at else None,
-        }
+SUMMARY = {
+    "id": 12,
+    "campaign": "grades",
+    "occurrence": "2027-01-15",
+    "title": "Kết quả học tập học kỳ I",
+    "relay": "sandbox",
+    "state": RunState.FINISHED,
+    "reason": "",
+    "blank": 0,
+    "totals": 1,
+    "started_at": START,
+    "finished_at": START + timedelta(seconds=5),
+    "seconds": 5.0,
+    "messages_per_second": 8.4,
+}
 
 
 class Ledger:
@@ -93,15 +62,15 @@ class Ledger:
         counts = {}
         for row in rows:
             counts[row.state] = counts.get(row.state, 0) + 1
-        self.told = Summary(
-            rows=len(rows) + len(self.rejected) + folded - extra,
-            deliveries=len(rows),
-            rejections=len(self.rejected),
-            folded=folded,
-            extra_addresses=extra,
-            counts=counts,
-            **summary,
-        )
+        told = {
+            "rows": len(rows) + len(self.rejected) + folded - extra,
+            "deliveries": len(rows),
+            "rejections": len(self.rejected),
+            "folded": folded,
+            "extra_addresses": extra,
+            "counts": counts,
+        }
+        self.told = RunSummary(**(SUMMARY | told | summary))
 
     def summary(self, run_id):
         assert run_id == self.told.id
@@ -117,15 +86,12 @@ class Ledger:
     def causes(self, run_id):
         groups = {}
         for row in self.rows:
-            if row.cause is None:
-                continue
-            group = groups.setdefault(
-                (row.cause, row.state),
-                Group(row.cause, row.state, 0, f"{row.code} {row.enhanced} {row.text}"),
-            )
-            group.count += 1
-            group.domains = tuple({*group.domains, row.address.rpartition("@")[2]})
-        return list(groups.values())
+            if row.cause not in {None, Cause.ACCEPTED}:
+                groups.setdefault((row.cause, row.state), []).append(row)
+        return [
+            CauseGroup(cause, state, len(rows), reply_line(rows[0]), ("hopthu.example",))
+            for (cause, state), rows in groups.items()
+        ]
 
     def timeline(self, run_id, buckets=60):
         return [

@@ -65,7 +65,7 @@ def test_the_json_has_the_summary_and_every_row(ledger, zone):
     assert found["counts"]["accepted"] == 38
     assert found["deliveries"] == len(found["recipients"]) == 42
     assert found["rejections"] == len(found["rejected_rows"]) == 2
-    assert found["causes"][1]["advice"]
+    assert found["causes"][0]["advice"]
     assert found["recipients"][40]["code"] is None
 
 

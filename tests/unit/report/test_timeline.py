@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from xml.etree import ElementTree as ET
 
@@ -43,6 +44,6 @@ def test_a_run_that_has_not_begun_has_no_picture(ledger, zone):
 
 def test_one_bucket_is_a_picture_too(ledger, zone):
     """A run of one second has one bar and one time."""
-    bucket = ledger.timeline(12)[1]
-    bucket.at += timedelta(hours=1)
+    second = ledger.timeline(12)[1]
+    bucket = replace(second, at=second.at + timedelta(hours=1))
     assert picture([bucket], zone).count("08:00:01") == 3
