@@ -15,7 +15,7 @@ import asyncio
 import os
 import socket
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from notifier.delivery.feed import RunFeed, Terms
@@ -25,7 +25,7 @@ from notifier.delivery.throttle import Throttle
 from notifier.errors import GuardError, LedgerError, NotifierError, RelayError
 from notifier.ledger.writer import Writer
 from notifier.locale import _
-from notifier.model import RunState
+from notifier.model import RunState, State
 from notifier.smtp.pool import Pool
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ TICK = 0.25
 LEASE = 60.0
 #: Failures of the relay in a row, for each connection, before the run is stopped.
 PATIENCE = 3
+#: What is still to be sent now; deferred deliveries wait for their time.
+UNSENT = (State.PENDING, State.CLAIMED, State.SUBMITTING)
 
 
 def steady_clock() -> Callable[[], float]:
@@ -73,11 +75,12 @@ class _Engine:
     feed: RunFeed
     pool: Pool
     meter: Meter
-    worker_id: int
+    throttle: Throttle
     clock: Callable[[], float]
     stop: asyncio.Event
     on_progress: Callable[[Progress], None] | None
-    _beat_at: float = field(default=0.0)
+    worker_id: int
+    _beat_at: float = 0.0
 
     async def run(self) -> None:
         """Deliver until there is nothing left, or a reason to stop."""
@@ -118,16 +121,23 @@ class _Engine:
         if self.on_progress is None:
             return
         counts = await self.writer.call(self.ledger.counts, self.job.run.id)
-        rate = self.meter.rate(self.clock())
-        progress = Progress(
-            counts=counts,
-            rate=rate,
-            seconds_left=None,
-            connections=self.pool.size,
-            waiting_until=self.feed.waiting_until,
-            limited_for=self.feed.limited_for,
+        now = self.clock()
+        rate = self.meter.rate(now)
+        left = sum(counts.get(state, 0) for state in UNSENT)
+        self.on_progress(
+            Progress(
+                counts=counts,
+                rate=rate,
+                seconds_left=left / rate if rate > 0 else None,
+                connections=self.pool.size,
+                waiting_until=self.feed.waiting_until,
+                limited_by=self._limit(now),
+            )
         )
-        self.on_progress(progress)
+
+    def _limit(self, now: float) -> str:
+        limit = self.throttle.holding(now) if self.feed.limited_for > 0 else None
+        return _("held back by the limit {rate}").format(rate=limit) if limit else ""
 
 
 async def deliver(
@@ -153,13 +163,28 @@ async def deliver(
             ledger.register_worker, socket.gethostname(), os.getpid(), job.run.id
         )
         try:
-            await writer.call(ledger.recover, job.run.id, job.resends_doubt)
-            engine = await _assemble_engine(job, ledger, writer, worker_id, clock)
-            engine.stop, engine.on_progress = stop or asyncio.Event(), on_progress
+            await writer.call(ledger.recover, job.run.id)
+            throttle = await _make_throttle(job, ledger, writer, clock)
+            feed, meter = _make_feed(
+                job, ledger, writer, throttle, worker_id=worker_id, clock=clock
+            )
+            engine = _Engine(
+                job=job,
+                ledger=ledger,
+                writer=writer,
+                feed=feed,
+                pool=Pool(job.relay),
+                meter=meter,
+                throttle=throttle,
+                clock=clock,
+                stop=stop or asyncio.Event(),
+                on_progress=on_progress,
+                worker_id=worker_id,
+            )
             await engine.run()
         except RelayError as exc:
-            reason = f"{exc.message} {exc.next_step}".strip()
             await _put_down(writer, ledger, worker_id)
+            reason = f"{exc.message} {exc.next_step}".strip()
             await writer.call(ledger.set_run_state, job.run.id, RunState.PAUSED, reason)
             raise
         except LedgerError:
@@ -169,6 +194,49 @@ async def deliver(
             raise
         await _put_down(writer, ledger, worker_id)
         return await writer.call(ledger.finish_if_done, job.run.id)
+
+
+async def _make_throttle(
+    job: Job, ledger: Ledger, writer: Writer, clock: Callable[[], float]
+) -> Throttle:
+    """The relay's limits and the campaign's below them, knowing what was used before."""
+    relay = Throttle(job.relay.rate, clock)
+    campaign = Throttle(job.rate, clock, within=relay)
+    for throttle, run_id in ((relay, None), (campaign, job.run.id)):
+        if throttle.memory_count:
+            since = clock() - throttle.memory_seconds
+            throttle.restore(
+                await writer.call(
+                    ledger.recent_attempts, job.relay.name, since, throttle.memory_count, run_id
+                )
+            )
+    return campaign
+
+
+def _make_feed(
+    job: Job,
+    ledger: Ledger,
+    writer: Writer,
+    throttle: Throttle,
+    *,
+    worker_id: int,
+    clock: Callable[[], float],
+) -> tuple[RunFeed, Meter]:
+    meter = Meter()
+    terms = Terms(
+        run_id=job.run.id,
+        worker_id=worker_id,
+        relay=job.relay.name,
+        lease_seconds=LEASE,
+        assemble=job.compiled.assemble,
+        throttle=throttle,
+        policy=RetryPolicy(job.retry),
+        clock=clock,
+        resends_doubt=job.resends_doubt,
+        patience=PATIENCE * job.relay.max_connections,
+        waits=job.waits,
+    )
+    return RunFeed(terms, writer, ledger, meter), meter
 
 
 async def _put_down(writer: Writer, ledger: Ledger, worker_id: int) -> None:

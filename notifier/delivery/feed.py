@@ -114,6 +114,7 @@ class RunFeed:
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
         self._troubles = 0
+        self._is_proven = False
         self._in_flight = 0
         #: Why the run can't go on, where the relay or the ledger is the reason.
         self.failure: NotifierError | None = None
@@ -182,7 +183,8 @@ class RunFeed:
         """Record what the wire said; once for each message taken."""
         job = self._jobs.pop(parcel.id)
         self._in_flight -= 1
-        outcome = judge(submission)
+        outcome = judge(submission, is_proven=self._is_proven)
+        self._is_proven = self._is_proven or outcome.state is State.ACCEPTED
         self._note_trouble(outcome, submission)
         if outcome.state is State.PENDING and submission.reply is None and not job.is_intended:
             self._put_back(parcel, job)
@@ -299,9 +301,7 @@ class RunFeed:
             burns_attempt=outcome.burns_attempt,
         )
 
-    def _next(
-        self, claimed: Claimed, outcome: Outcome, now: float
-    ) -> tuple[State, float | None]:
+    def _next(self, claimed: Claimed, outcome: Outcome, now: float) -> tuple[State, float | None]:
         """The state the delivery goes to, and when it is due again."""
         state = outcome.state
         if state is State.PENDING:
@@ -322,6 +322,7 @@ class RunFeed:
         self._writer.settle(self._result(job, submission, outcome))
 
     def _put_back(self, parcel: Parcel, job: Job) -> None:
+        self._terms.throttle.withdraw(job.taken_at)
         self._jobs[parcel.id] = job
         self._ready.appendleft(parcel)
         self._ready_bytes += len(parcel.message.data)
