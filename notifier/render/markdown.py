@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from jinja2 import TemplateSyntaxError
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+
+from notifier.locale import _
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -51,6 +54,9 @@ class _Mark:
     position: int = 0
 
 
+_Group: TypeAlias = list[_Mark]
+
+
 @dataclass(slots=True)
 class _Block:
     """A block of the parsed Markdown: its tokens and its content lines."""
@@ -73,6 +79,7 @@ def to_html(source: str, environment: Environment, name: str) -> tuple[str, Mapp
 
 class _Converter:
     def __init__(self, source: str, environment: Environment, name: str) -> None:
+        self._name = name
         self._salt = _unused_word(source)
         self._marks: list[_Mark] = []
         self._by_word: dict[str, _Mark] = {}
@@ -84,15 +91,48 @@ class _Converter:
         text = re.sub(rf"<({self._salt}\d+x)>", r"[\1](\1)", self._text)
         lines = self._lift_control_lines(text)
         groups = list(self._groups())
-        tokens, inserts, left = self._place(lines, groups)
-        if left:
-            # Within a paragraph there is no place between blocks: the tags join the lines.
-            self._join_lines(lines, left)
-            tokens, inserts, _left = self._place(lines, [g for g in groups if g not in left])
-        page = self._markdown.renderer.render(
-            list(_merged(tokens, inserts)), self._markdown.options, {}
-        )
+        page = self._render(lines, groups, [])
+        if not self._is_in_order(page):
+            # Something swallowed a tag's place (a code block, a table's row): keep to the lines.
+            page = self._render(self._lift_control_lines(text), [], groups)
+        if not self._is_in_order(page):
+            raise TemplateSyntaxError(
+                _("a tag stands where Markdown has no place for it"),
+                self._marks[0].line,
+                self._name,
+            )
         return self._put_back(page)
+
+    def _render(self, lines: list[str], groups: list[_Group], joined: list[_Group]) -> str:
+        self._join_lines(lines, joined)
+        tokens, inserts, left = self._place(lines, groups)
+        root = _outline(tokens, lines)
+        apart = [group for group in left if not _is_within_paragraph(root, group)]
+        if apart:
+            self._open_gaps(lines, apart)
+            tokens, inserts, left = self._place(lines, groups)
+        if left:
+            self._join_lines(lines, left)
+            groups = [group for group in groups if group not in left]
+            tokens, inserts, _left = self._place(lines, groups)
+        return str(
+            self._markdown.renderer.render(
+                list(_merged(tokens, inserts)), self._markdown.options, {}
+            )
+        )
+
+    def _is_in_order(self, page: str) -> bool:
+        """Whether the control tags are all there, once, in the order of the file."""
+        words = [word.group() for word in self._word.finditer(page)]
+        found = [word for word in words if self._by_word[word].keyword]
+        return found == [mark.word for mark in self._marks if mark.keyword]
+
+    def _open_gaps(self, lines: list[str], groups: Sequence[_Group]) -> None:
+        """Part blocks that grew together once the tags between them were taken out."""
+        for position in sorted({m.position for group in groups for m in group}, reverse=True):
+            lines.insert(position, "")
+            for mark in self._marks:
+                mark.position += mark.is_alone and mark.position > position
 
     # --- out of the text ---------------------------------------------------------------------
 
@@ -146,9 +186,9 @@ class _Converter:
             lines.append(line)
         return lines
 
-    def _groups(self) -> Iterator[list[_Mark]]:
+    def _groups(self) -> Iterator[_Group]:
         """Control tags that belong together, `for` with its `endfor`, where all stand alone."""
-        stack: list[list[_Mark]] = []
+        stack: list[_Group] = []
         for mark in self._marks:
             word = mark.keyword
             if word in _OPENERS or (word == "set" and "=" not in mark.source):
@@ -165,22 +205,24 @@ class _Converter:
                 yield [mark]
         yield from (group for group in stack if all(part.is_alone for part in group))
 
-    def _join_lines(self, lines: list[str], groups: Sequence[list[_Mark]]) -> None:
-        for mark in sorted((m for group in groups for m in group), key=_order):
-            if lines and mark.position > 0:
+    def _join_lines(self, lines: list[str], groups: Sequence[_Group]) -> None:
+        marks = sorted((mark for group in groups for mark in group), key=_order)
+        first = "".join(mark.word for mark in marks if mark.position == 0)
+        if lines:
+            lines[0] = first + lines[0]
+        for mark in marks:
+            if mark.position > 0:
                 lines[mark.position - 1] += mark.word
-            elif lines:
-                lines[0] = mark.word + lines[0]
 
     # --- between blocks ----------------------------------------------------------------------
 
     def _place(
-        self, lines: list[str], groups: list[list[_Mark]]
-    ) -> tuple[list[Token], dict[int, list[_Mark]], list[list[_Mark]]]:
+        self, lines: list[str], groups: list[_Group]
+    ) -> tuple[list[Token], dict[int, list[_Mark]], list[_Group]]:
         tokens = self._markdown.parse("\n".join(lines))
         root = _outline(tokens, lines)
         inserts: dict[int, list[_Mark]] = {}
-        left: list[list[_Mark]] = []
+        left: list[_Group] = []
         singles = [group[0] for group in groups if len(group) == 1]
         for group in groups:
             if len(group) == 1:
@@ -236,10 +278,11 @@ def _needs_gap(lines: list[str], line: str) -> bool:
     before = lines[-1] if lines else ""
     if not before.strip() or not line.strip():
         return False
-    if line[:1].isspace():
-        return False
     body = next((text for text in reversed(lines) if not text[:1].isspace()), before)
-    return _kind(body) != _kind(line)
+    kind = _kind(body)
+    if kind == "list" and line[:1].isspace():
+        return False
+    return kind != _kind(line)
 
 
 def _kind(line: str) -> str:
@@ -264,7 +307,7 @@ def _outline(tokens: list[Token], lines: list[str]) -> _Block:
     return root
 
 
-def _tightened(group: list[_Mark], lines: list[str]) -> list[int]:
+def _tightened(group: _Group, lines: list[str]) -> list[int]:
     """The content lines of a group's tags, without the blank lines inside its borders."""
     first, *others = (mark.position for mark in group)
     while first < len(lines) and not lines[first].strip():
@@ -287,6 +330,15 @@ def _index_beside(mark: _Mark, inserts: Mapping[int, list[_Mark]]) -> int | None
         if other.position == mark.position
     ]
     return min(beside)[2] if beside else None
+
+
+def _is_within_paragraph(root: _Block, group: _Group) -> bool:
+    """Whether the tags stand between the lines of one paragraph, not before its first."""
+    first, last = group[0].position, group[-1].position
+    for block in root.children:
+        if block.start < first and last <= block.end:
+            return block.kind == "paragraph" or _is_within_paragraph(block, group)
+    return False
 
 
 def _find_places(root: _Block, positions: list[int]) -> list[int] | None:

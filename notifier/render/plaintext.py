@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Signs in the converted text that `finish` resolves; C0 separators, which no mail shows.
-TABLE, TABLE_END, ROW, CELL, HEAD, KEEP = "\x02\x03\x1e\x1f\x05\x1d"
+# KEEP is a space that stays, LINE the end of a line that is not there yet.
+TABLE, TABLE_END, ROW, CELL, HEAD, KEEP, LINE = "\x02\x03\x1e\x1f\x05\x1d\x1c"
 _SIGNS = re.compile("[\x02\x03\x05\x1c-\x1f]")
+_BLANKS = " \n\t" + LINE
 _INNERMOST = re.compile("\x02([^\x02\x03]*)\x03")
 #: Stand-ins for Jinja's nodes within the HTML of one block: private-use characters.
 _FIRST_ATOM = 0xE000
@@ -112,7 +114,7 @@ class Converter:
             self._out.append("\n\n")
             state.pre += (0, -1 if tag.is_end else 1)[tag.name == "pre"]
         elif tag.name in _LINES:
-            self._out.append("\n")
+            self._out.append(LINE)
 
     def _hidden_tag(self, tag: Tag) -> None:
         if tag.name == self.state.hidden:
@@ -162,19 +164,20 @@ class Converter:
         else:
             number = int(start) if (start := _value(tag, "start")).isdecimal() else 1
             state.lists = (*state.lists, number if tag.name == "ol" else -1)
-        self._out.append("\n" if state.lists else "\n\n")
+        is_inner = len(state.lists) > (0 if tag.is_end else 1)
+        self._out.append(LINE if is_inner else "\n\n")
 
     def _item(self, tag: Tag) -> None:
         state = self.state
         if tag.is_end:
-            self._out.append("\n")
+            self._out.append(LINE)
             return
         bullet = "- "
         if state.lists and state.lists[-1] >= 0:
             bullet = f"{state.lists[-1]}. "
             state.lists = (*state.lists[:-1], state.lists[-1] + 1)
         indent = KEEP * 2 * max(len(state.lists) - 1, 0)
-        self._out.append(f"\n{indent}{bullet}")
+        self._out.append(f"{LINE}{indent}{bullet}")
 
     def _link(self, tag: Tag) -> None:
         state = self.state
@@ -207,11 +210,11 @@ class Converter:
 
     def _row(self, tag: Tag) -> None:
         if not tag.is_end:
-            self._out.append("\n" if self._is_layout() else ROW)
+            self._out.append(LINE if self._is_layout() else ROW)
 
     def _cell(self, tag: Tag) -> None:
         if self._is_layout():
-            self._out.append("\n")
+            self._out.append(LINE)
         elif not tag.is_end:
             self._out.append(CELL + (HEAD if tag.name == "th" else ""))
 
@@ -260,10 +263,16 @@ def finish(text: str) -> str:
         if laid_out == text:
             break
         text = laid_out
-    text = "\n".join([_single_spaced(line) for line in text.split("\n")])
+    text = "\n".join([_settled(line) for line in text.split("\n")])
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")
     return _SIGNS.sub("", text.replace(KEEP, " ")).strip() + "\n"
+
+
+def _settled(line: str) -> str:
+    if LINE in line:
+        return "\n".join([part for item in line.split(LINE) if (part := _single_spaced(item))])
+    return _single_spaced(line)
 
 
 def _single_spaced(line: str) -> str:
@@ -277,7 +286,7 @@ def _lay_out(found: re.Match[str]) -> str:
     if not rows:
         return f"\n\n{caption}\n\n"
     columns = max(map(len, rows))
-    if columns == 1 or any("\n" in cell for row in rows for cell in row):
+    if columns == 1 or any("\n" in cell or LINE in cell for row in rows for cell in row):
         lines = ["\n".join(row) for row in rows]  # a table that only places things
     elif columns == 2:  # noqa: PLR2004 - a label and its value
         lines = [_pair(row) for row in rows]
@@ -288,7 +297,7 @@ def _lay_out(found: re.Match[str]) -> str:
 
 def _cells(row: str) -> list[str]:
     """The cells' texts; without a cell the row's own."""
-    found = [cell.strip() for cell in row.replace(HEAD, "").split(CELL)]
+    found = [cell.strip(_BLANKS) for cell in row.replace(HEAD, "").split(CELL)]
     return found[1:] or found
 
 
@@ -386,6 +395,10 @@ class _Translator:
             if _ATOM.search(data):
                 raise NotStaticError
             return data
+        # The same expression has the same stand-in: a link's address is not repeated behind it.
+        for known, other in atoms.items():
+            if isinstance(node, nodes.Output) and node == other:
+                return known
         atom = chr(_FIRST_ATOM + len(atoms))
         if ord(atom) > _LAST_ATOM:
             raise NotStaticError

@@ -209,12 +209,19 @@ class Stylist:
         left = _left_over(page, self._place())
         for number, sheet in enumerate(self._sheets):
             index = self._tags.index(sheet.tag)
-            css = "\n".join(part for part in (left.get(index, ""), *kept[number]) if part)
+            css = "\n".join([*self._still_useful(left.get(index, "")), *kept[number]])
             if css:
                 self._skeleton.replace(sheet.tag.end, sheet.tag.content_end, f"\n{css}\n")
             else:
                 end = self._skeleton.text.find(">", sheet.tag.content_end) + 1
                 self._skeleton.replace(sheet.tag.start, end, "")
+
+    def _still_useful(self, css: str) -> Iterator[str]:
+        """The rules that may match later: at-rules and states, and all where values are markup."""
+        has_markup = any(node.name == "safe" for node in self._tree.find_all(nodes.Filter))
+        for prelude, rule in split_rules(css):
+            if has_markup or ":" in prelude or prelude.startswith("@"):
+                yield rule
 
     def _look_up_later(self, dynamic: list[int], kept: list[list[str]]) -> None:
         """Pass computed classes through a filter that knows the styles of each value."""
@@ -249,9 +256,9 @@ class StyleBook:
 
     def as_filter(self) -> Callable[..., Any]:
         """The filter for the attribute's value: puts a `style` attribute behind it."""
-        return pass_context(self._put_style)
+        return pass_context(lambda _context, value, option: self._put_style(value, option))
 
-    def _put_style(self, _context: Any, value: Any, option: str) -> Markup:
+    def _put_style(self, value: Any, option: str) -> Markup:
         number, name = option.split(" ")
         style = self._find(int(number), name, html.unescape(str(value)))
         return Markup(f'{value}" style="{style}') if style else Markup(value)  # noqa: S704 - both are parts of the template's own markup, escaped where they hold data

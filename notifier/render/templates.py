@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from notifier.model import Message, Recipient
     from notifier.settings import LimitSettings
 
+__all__ = ["CompiledCampaign", "Rendered", "compile_campaign", "evaluate"]
+
 #: Goes into every digest; raise it when the same input makes other bytes.
 FORMAT = 1
 #: What a preflight looks at.

@@ -32,7 +32,9 @@ def test_a_shared_attachment_arrives_whole(workspace):
     assert part.get_filename() == "Nội quy nhà trường.pdf"
     assert part.get_content_type() == "application/pdf"
     assert part.get_content() == content
-    assert compiled.render(Recipient(1, "k", "a@x.example", "", {})).attachments[0].content == content
+    assert (
+        compiled.render(Recipient(1, "k", "a@x.example", "", {})).attachments[0].content == content
+    )
 
 
 def test_each_recipient_gets_their_own_file(workspace):
@@ -188,4 +190,4 @@ def test_a_preview_shows_its_pictures_and_runs_nothing(workspace):
     )
     page = compiled.render(Recipient(1, "k", "a@x.example", "", {})).page
     assert 'src="data:image/png;base64,iVBOR' in page
-    assert "<head><meta http-equiv=\"Content-Security-Policy\"" in page
+    assert '<head><meta http-equiv="Content-Security-Policy"' in page

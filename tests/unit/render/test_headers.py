@@ -22,7 +22,9 @@ QUICK = settings(max_examples=400, deadline=None, suppress_health_check=[HealthC
 NAMES = st.one_of(
     st.text(min_size=1, max_size=80),
     st.text("Phiếu điểm học kỳ ăâđêôơư_.-()", min_size=1, max_size=150).map(lambda s: s + ".pdf"),
-    st.sampled_from(['a"b\\c.pdf', "x" * 300 + ".pdf", "🎓" * 80, "a\r\nBcc: x@evil.example", "=?utf-8?q?a?="]),
+    st.sampled_from(
+        ['a"b\\c.pdf', "x" * 300 + ".pdf", "🎓" * 80, "a\r\nBcc: x@evil.example", "=?utf-8?q?a?="]
+    ),
     st.text("ab=?; '*%\\\"", min_size=1, max_size=90),
 )
 

@@ -36,10 +36,8 @@ HOSTILE = [
     "{% for i in range(9999) %}{{ 'a' * 90000 }}{% endfor %}",
     "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
     "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
-    "{% set n = namespace(s='aa') %}{% for i in range(60) %}"
-    "{% set n.s = n.s ~ n.s %}{% endfor %}",
-    "{% set n = namespace(s='aa') %}{% for i in range(60) %}"
-    "{% set n.s = n.s + n.s %}{% endfor %}",
+    "{% set n = namespace(s='aa') %}{% for i in range(60) %}{% set n.s = n.s ~ n.s %}{% endfor %}",
+    "{% set n = namespace(s='aa') %}{% for i in range(60) %}{% set n.s = n.s + n.s %}{% endfor %}",
     "{% set n = namespace(s='aa') %}{% for i in range(60) %}"
     "{% set n.s %}{{ n.s }}{{ n.s }}{% endset %}{% endfor %}",
     "{% set n = namespace(s=7) %}{% for i in range(60) %}{% set n.s = n.s * n.s %}{% endfor %}",
@@ -60,7 +58,9 @@ def test_a_hostile_template_is_refused_in_time(fill, source):
 
 def test_the_time_guard_works_in_any_thread(press):
     """A worker thread is bounded like the main one, without signals."""
-    source = "{% macro f(n) %}{% if n %}{{ f(n-1) }}{{ f(n-1) }}{% endif %}{% endmacro %}{{ f(60) }}"
+    source = (
+        "{% macro f(n) %}{% if n %}{{ f(n-1) }}{{ f(n-1) }}{% endif %}{% endmacro %}{{ f(60) }}"
+    )
     page = press.compile_text(source, "x")
     caught = []
 

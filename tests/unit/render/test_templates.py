@@ -52,7 +52,7 @@ def test_a_cell_is_never_markup(workspace):
         "grades/body.html": "<p title=\"{{ v }}\">{{ v }} {{ 'x' ~ v }}</p>",
         "grades/body.txt": "{{ v }}",
     }
-    evil = "<script>alert(\"1\")</script>&'{{ 7 * 7 }}"
+    evil = '<script>alert("1")</script>&\'{{ 7 * 7 }}'
     seen = workspace.compile(files).render(recipient(columns={"v": evil}))
     assert "<script" not in seen.html
     assert seen.html.count("&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt;&amp;&#39;{{ 7") == 3
@@ -72,7 +72,9 @@ def test_templates_see_what_was_agreed(workspace):
 
 def test_a_row_that_was_not_folded_is_its_own_rows(workspace):
     """A template may loop over `rows` either way."""
-    compiled = workspace.compile({"grades/body.txt": "{% for r in rows %}{{ r['Toán'] }};{% endfor %}"})
+    compiled = workspace.compile(
+        {"grades/body.txt": "{% for r in rows %}{{ r['Toán'] }};{% endfor %}"}
+    )
     assert compiled.render(recipient()).text == "8,5;"
 
 
@@ -158,7 +160,9 @@ def test_the_digest_covers_what_shapes_the_message(workspace):
     digests = {workspace.compile(files, **attached).digest}
     assert workspace.compile(files, **attached).digest in digests
     changes = [
-        lambda: workspace.compile({"_layouts/a.html": "<i>{% block c %}{% endblock %}</i>"}, **attached),
+        lambda: workspace.compile(
+            {"_layouts/a.html": "<i>{% block c %}{% endblock %}</i>"}, **attached
+        ),
         lambda: workspace.compile(locale="en", **attached),
         lambda: workspace.compile(title="Other", **attached),
         lambda: workspace.compile(sender_name="Other", **attached),
