@@ -314,6 +314,8 @@ def _tell_notes(plan: Plan) -> None:
 
 
 def _tell_next(plan: Plan) -> None:
+    from notifier.settings import SANDBOX
+
     name = plan.campaign.name
     if not plan.found.is_ready:
         suggest(f"notifier campaign check {name}")
@@ -324,5 +326,7 @@ def _tell_next(plan: Plan) -> None:
         say(_("  to send the campaign once more, as a new run: {step}").format(step=again))
         return
     say("")
+    if plan.relay.name == SANDBOX:
+        say(_("It goes to the sandbox: have `notifier sandbox` running in a second window."))
     command = shlex.join(["notifier", "send", name, *plan.repeated, "--live"])
     say(_("Send it with: {command}").format(command=command))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from notifier.cli import options
-from notifier.cli.console import facts, print_json, say
+from notifier.cli.console import facts, heading, print_json, say, suggest, table
 from notifier.cli.session import Session, session_of
+from notifier.cli.words import spell_moment
 from notifier.errors import UsageError
 from notifier.locale import N_, _
 from notifier.report.words import state_word
@@ -48,9 +49,59 @@ def show(
 def _tell(detail: DeliveryDetail, zone: ZoneInfo) -> None:
     row = detail.row
     say(_("Delivery {number}: {address}").format(number=row.id, address=row.address), style="bold")
-    facts([(_("state"), state_word(row.state)), (_("name"), row.name), (_("key"), row.key)])
+    facts(
+        [
+            (_("run"), f"{row.run_id} ({detail.campaign} @ {detail.occurrence})"),
+            (_("state"), state_word(row.state)),
+            (_("next try"), spell_moment(row.next_attempt_at, zone)),
+            (_("name"), row.name),
+            (_("key"), row.key),
+            (_("line"), row.line),
+            (_("Message-ID"), detail.token if detail.message_at is not None else None),
+        ]
+    )
+    heading(_("The row it was made from"))
+    facts((column.replace("\n", " "), value) for column, value in detail.recipient.row.items())
+    _tell_attempts(detail, zone)
+    suggest(f"notifier show {row.id} --eml")
+
+
+def _tell_attempts(detail: DeliveryDetail, zone: ZoneInfo) -> None:
+    heading(_("Attempts"))
+    if not detail.attempts:
+        say(_("  none yet"))
+        return
+    table(
+        (_("when"), _("relay"), _("stage"), _("reply"), _("outcome")),
+        [
+            (
+                spell_moment(it.at, zone),
+                it.relay,
+                it.stage.value,
+                " ".join(str(part) for part in (it.code, it.enhanced, it.text) if part),
+                state_word(it.outcome),
+            )
+            for it in detail.attempts
+        ],
+    )
 
 
 def _message(session: Session, detail: DeliveryDetail) -> bytes:
-    """The message's bytes, made again."""
-    raise UsageError("")
+    """The message's bytes, made again; UsageError where they would not be the very same."""
+    import hashlib
+
+    if detail.message_at is None:
+        raise UsageError(
+            _("No message was made for this delivery yet."),
+            where=str(detail.row.id),
+            next_step=f"notifier campaign preview {detail.campaign} --recipient {detail.row.key}",
+        )
+    compiled = session.compiled(session.campaign(detail.campaign))
+    message = compiled.assemble(detail.recipient, token=detail.token, at=detail.message_at)
+    if hashlib.sha256(message.data).hexdigest() != detail.message_digest:
+        raise UsageError(
+            _("The campaign or its template was changed since, so the message can't be shown."),
+            where=str(session.campaign(detail.campaign).path),
+            next_step=_("Put them back as they were when the run began."),
+        )
+    return message.data

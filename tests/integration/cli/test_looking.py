@@ -73,7 +73,7 @@ def test_a_test_goes_to_oneself_and_is_marked(notifier, office):
     kept = list(office.messages())
     assert [it.recipients for it in kept] == [("me@school.example",)] * 2
     subject = email.message_from_bytes(kept[0].data, policy=email.policy.default)["Subject"]
-    assert subject.startswith("[TEST]")
+    assert subject.lower().startswith("[test]")
     assert notifier("runs", "--json").data == []
 
 
