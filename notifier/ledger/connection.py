@@ -184,6 +184,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
         try:
             db.execute("PRAGMA query_only = 1")
             _refuse_older(check_schema(db, path), path)
+            db.create_function("fold", 1, str.lower, deterministic=True)
         except BaseException:
             db.close()
             raise

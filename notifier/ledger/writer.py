@@ -1,16 +1,20 @@
-"""The ledger's pen for asyncio: one thread, and what all connections want written in one group.
+"""The ledger's pen for asyncio: one thread, and one transaction for all that came meanwhile.
 
-While a transaction runs, what is asked for gathers; the next transaction takes all of it. So a busy
-run pays for one sync of the disk for many messages, and an idle one is written at once.
+Intents and results that arrive while a transaction runs wait for the next, which takes them all
+(group commit): one fsync for many messages, and no wait where there is nothing to share it with.
+Other calls of the ledger run on the same thread, in the order in which everything was asked for.
 
 If step X fails, what happens to whom?
 
-    a transaction fails      its intents raise, and are not sent; its outcomes are kept and tried
-                             again for `PATIENCE` seconds, then the writer has `failed` for good
-    the ledger is locked     the same; usually it is free again in time
-    it has failed            intents and calls raise the same LedgerError at once; outcomes are
-                             dropped, and what they belong to is in doubt at the next start
-    whoever waits goes away  what was asked for is written all the same
+    the ledger is locked      the same batch is tried again, for up to `patience` seconds
+    a batch can't be written  each of its intents fails (don't send); the error is remembered as
+                              `failed`, and all that is asked for later fails with it, so that the
+                              engine stops. Outcomes are kept and tried once more at the end: what
+                              still can't be written is in doubt when the run goes on
+    a call fails              its caller alone gets the error
+    a waiter is cancelled     its intent may still be written: the delivery is `submitting` then,
+                              and in doubt at worst
+    the loop ends             `close` writes what is left first
 """
 
 from __future__ import annotations
@@ -19,61 +23,87 @@ import asyncio
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from notifier.errors import LedgerError, NotifierError
+from notifier.errors import LedgerError
+from notifier.ledger.connection import is_locked
+from notifier.locale import _
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import Self
 
     from notifier.ledger.ledger import Ledger
     from notifier.ledger.records import Intent, Result
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Rows of one transaction: more would only make everybody wait longer for it.
-GROUP = 512
-#: Seconds for which a transaction that failed is tried again, and between two tries.
-PATIENCE = 20.0
-PAUSE = 0.5
+#: Intents and results in one transaction, at most: the door's largest batch.
+BATCH = 256
+#: Seconds for which a locked ledger is tried again, beyond what SQLite waits by itself.
+PATIENCE = 30.0
+#: Seconds between two tries of a locked ledger.
+PAUSE = 0.2
 
 
+@dataclass(slots=True)
 class _Call:
-    """A ledger function to be run in its turn."""
+    """A function of the ledger to be run in its turn."""
 
-    __slots__ = ("arguments", "function", "future")
+    function: Callable[[], Any]
+    future: asyncio.Future[Any]
 
-    def __init__(
-        self, function: Callable[..., Any], arguments: tuple[Any, ...], future: asyncio.Future[Any]
-    ) -> None:
-        self.function = function
-        self.arguments = arguments
-        self.future = future
+
+@dataclass(slots=True)
+class _Batch:
+    """What goes into one transaction."""
+
+    intents: list[Intent] = field(default_factory=list)
+    futures: list[asyncio.Future[bool]] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.intents) + len(self.results)
 
 
 class Writer:
-    """Writes to one ledger from one thread. An async context manager; leaving it drains it."""
+    """`async with Writer(ledger) as writer`: what was handed over is written when that ends."""
 
-    def __init__(self, ledger: Ledger, *, patience: float = PATIENCE, pause: float = PAUSE) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        batch: int = BATCH,
+        patience: float = PATIENCE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._ledger = ledger
+        self._batch = batch
         self._patience = patience
-        self._pause = pause
-        self._lock = threading.Condition()
-        self._intents: list[tuple[Intent, asyncio.Future[bool]]] = []
-        self._results: list[Result] = []
-        self._calls: deque[_Call] = deque()
-        self._is_closing = False
-        self._is_busy = False
-        self._loop: asyncio.AbstractEventLoop
+        self._clock = clock
+        #: Batches and calls, in order; the last may be a batch that still grows.
+        self._queue: deque[_Batch | _Call] = deque()
+        self._lock = threading.Lock()
+        self._filled = threading.Condition(self._lock)
+        self._is_ending = False
+        self._waiting = 0
+        self._hurry = threading.Event()
         self._thread: threading.Thread | None = None
-        #: Why nothing is written any more; None while all is well.
-        self.failed: NotifierError | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        #: Why nothing can be written any more; None while it can.
+        self.failed: BaseException | None = None
+        #: Outcomes that a failure left unwritten.
+        self._unwritten: list[Result] = []
+        #: Transactions written, and the messages in them: for the measurements.
+        self.transactions = 0
+        self.recorded = 0
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
         return self
 
@@ -83,133 +113,187 @@ class Writer:
         exc: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._lock:
-            self._is_closing = True
-            self._lock.notify()
-        assert self._thread is not None
-        await asyncio.shield(asyncio.to_thread(self._thread.join))
+        await self.close()
+        if exc is None and self.failed is not None:
+            raise self.failed
+
+    # --- what the event loop calls -----------------------------------------------------------
 
     @property
     def backlog(self) -> int:
-        """Intents and results that are not durable yet, those of the running transaction aside."""
-        return len(self._intents) + len(self._results)
+        """Intents and results that are not durable yet: senders slow down when it grows."""
+        return self._waiting
 
     def intend(self, intent: Intent) -> asyncio.Future[bool]:
-        """True once the intent is durable; False: not ours any more. Raises LedgerError."""
-        future: asyncio.Future[bool] = self._loop.create_future()
-        with self._lock:
-            if self.failed is not None:
-                future.set_exception(self.failed)
-                return future
-            self._intents.append((intent, future))
-            self._lock.notify()
+        """True once the intent is durable; False: the delivery isn't ours any more, don't send.
+
+        Raises LedgerError, at once or through the future, when it can't be written: don't send.
+        """
+        future: asyncio.Future[bool] = self._running_loop().create_future()
+        if self.failed is not None:
+            future.set_exception(self.failed)
+            return future
+        with self._filled:
+            batch = self._open_batch()
+            batch.intents.append(intent)
+            batch.futures.append(future)
+            self._waiting += 1
+            self._filled.notify()
         return future
 
     def settle(self, result: Result) -> None:
-        """Have the outcome written as soon as can be; nobody waits for it."""
-        with self._lock:
-            if self.failed is None:
-                self._results.append(result)
-                self._lock.notify()
+        """Write the outcome down with the next batch.
 
-    async def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Run a ledger's function on the writer's thread, after all that was asked for before."""
-        future: asyncio.Future[T] = self._loop.create_future()
-        with self._lock:
+        Once something has `failed`, it is kept for a last try when the writer is closed.
+        """
+        self._running_loop()
+        with self._filled:
             if self.failed is not None:
-                raise self.failed
-            self._calls.append(_Call(function, arguments, future))
-            self._lock.notify()
+                self._unwritten.append(result)
+                return
+            self._open_batch().results.append(result)
+            self._waiting += 1
+            self._filled.notify()
+
+    async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a function of the ledger after all that was handed over before; its result.
+
+        Raises what the function raises, and LedgerError once a batch could not be written.
+        """
+        future: asyncio.Future[T] = self._running_loop().create_future()
+        with self._filled:
+            self._queue.append(_Call(lambda: function(*args, **kwargs), future))
+            self._filled.notify()
         return await future
 
     async def drain(self) -> None:
-        """Until all that was asked for is durable; raises LedgerError where it can't be."""
+        """Until everything handed over so far is durable; raises LedgerError where it can't be."""
         await self.call(lambda: None)
 
-    # --- the writer's thread -------------------------------------------------------------------
+    async def close(self) -> None:
+        """Write what is left and end the thread. Errors are in `failed`; a second time is nothing.
 
-    def _work(self) -> None:
-        while True:
-            with self._lock:
-                while not (self._intents or self._results or self._calls or self._is_closing):
-                    self._lock.wait()
-                intents, self._intents = self._intents[:GROUP], self._intents[GROUP:]
-                results, self._results = self._results[:GROUP], self._results[GROUP:]
-                is_clear = not (self._intents or self._results)
-                call = self._calls.popleft() if self._calls and is_clear else None
-                if not (intents or results or call):
-                    return
-            if intents or results:
-                self._record(intents, results)
-            if call is not None:
-                self._run(call)
-
-    def _record(
-        self, intents: list[tuple[Intent, asyncio.Future[bool]]], results: list[Result]
-    ) -> None:
-        failure = self.failed
-        lost: set[int] = set()
-        if failure is None:
+        A cancelled `close` still waits for the thread: what was accepted must reach the disk.
+        """
+        thread = self._thread
+        if thread is None:
+            return
+        with self._filled:
+            self._is_ending = True
+            self._filled.notify()
+        ended = asyncio.ensure_future(asyncio.to_thread(thread.join))
+        is_cancelled = False
+        while not ended.done():
             try:
-                lost = self._ledger.record([intent for intent, _future in intents], results)
-            except NotifierError as exc:
-                failure = exc
-                self._try_again(results)
-            except BaseException as exc:  # the thread must not die in silence
-                self.failed = failure = _unforeseen(exc)
-        if intents:
-            self._tell(_resolve_intents, intents, lost, failure)
+                await asyncio.shield(ended)
+            except asyncio.CancelledError:
+                is_cancelled = True
+                self._hurry.set()
+        self._thread = None
+        if is_cancelled:
+            raise asyncio.CancelledError
 
-    def _try_again(self, results: list[Result]) -> None:
-        """The outcomes alone: they tell what has happened, so they are worth the wait."""
-        deadline = time.monotonic() + self._patience
-        while True:
-            try:
-                self._ledger.record([], results)
-            except NotifierError as exc:
-                if not isinstance(exc, LedgerError) or time.monotonic() >= deadline:
-                    self.failed = exc
-                    return
-                time.sleep(self._pause)
+    def _open_batch(self) -> _Batch:
+        last = self._queue[-1] if self._queue else None
+        if isinstance(last, _Batch) and len(last) < self._batch:
+            return last
+        batch = _Batch()
+        self._queue.append(batch)
+        return batch
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None or self._is_ending:
+            raise LedgerError(
+                _("The ledger's writer is closed."),
+                where=str(self._ledger.path),
+                next_step=_("Open the ledger again."),
+            )
+        return self._loop
+
+    # --- what the thread does ----------------------------------------------------------------
+
+    def _run(self) -> None:
+        while (item := self._next()) is not None:
+            if isinstance(item, _Call):
+                self._run_call(item)
             else:
-                return
+                self._write(item)
+        if self._unwritten:
+            self._try_once_more()
 
-    def _run(self, call: _Call) -> None:
+    def _next(self) -> _Batch | _Call | None:
+        with self._filled:
+            while not self._queue:
+                if self._is_ending:
+                    return None
+                self._filled.wait()
+            return self._queue.popleft()
+
+    def _run_call(self, item: _Call) -> None:
         if self.failed is not None:
-            self._tell(_resolve, call.future, None, self.failed)
+            self._tell(_fail, [item.future], self.failed)
             return
         try:
-            value = call.function(*call.arguments)
-        except BaseException as exc:  # noqa: BLE001 - whoever called is told
-            self._tell(_resolve, call.future, None, exc)
+            value = item.function()
+        except BaseException as exc:  # noqa: BLE001 - the waiter gets it, whatever it is
+            self._tell(_fail, [item.future], exc)
         else:
-            self._tell(_resolve, call.future, value, None)
+            self._tell(_answer, item.future, value)
 
-    def _tell(self, function: Callable[..., None], *arguments: Any) -> None:
+    def _write(self, batch: _Batch) -> None:
         try:
-            self._loop.call_soon_threadsafe(function, *arguments)
-        except RuntimeError:  # the loop is closed: nobody waits any more
+            lost = self._record(batch) if self.failed is None else None
+        except BaseException as exc:  # noqa: BLE001 - the waiters get it, whatever it is
+            lost, self.failed = None, exc
+        with self._lock:
+            self._waiting -= len(batch)
+            if lost is None:
+                self._unwritten.extend(batch.results)
+        if lost is None:
+            self._tell(_fail, batch.futures, self.failed)
             return
+        self.transactions += 1
+        self.recorded += len(batch)
+        if batch.futures:
+            self._tell(_answer_all, batch, lost)
+
+    def _try_once_more(self) -> None:
+        try:
+            self._ledger.record((), self._unwritten)
+        except Exception:  # noqa: BLE001 - `failed` has told already; the next start takes over
+            return
+        self._unwritten = []
+
+    def _record(self, batch: _Batch) -> set[int]:
+        began = self._clock()
+        while True:
+            try:
+                return self._ledger.record(batch.intents, batch.results)
+            except LedgerError as exc:
+                is_late = self._clock() - began >= self._patience
+                if is_late or not is_locked(exc) or self._hurry.wait(PAUSE):
+                    raise
+
+    def _tell(self, function: Callable[..., None], *args: Any) -> None:
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:
+            return  # the loop is closed: nobody waits any more
 
 
-def _unforeseen(exc: BaseException) -> NotifierError:
-    error = LedgerError(str(exc) or type(exc).__name__)
-    error.__cause__ = exc
-    return error
-
-
-def _resolve(future: asyncio.Future[Any], value: Any, exc: BaseException | None) -> None:
-    if future.done():
-        return
-    if exc is not None:
-        future.set_exception(exc)
-    else:
+def _answer(future: asyncio.Future[Any], value: object) -> None:
+    if not future.done():
         future.set_result(value)
 
 
-def _resolve_intents(
-    intents: list[tuple[Intent, asyncio.Future[bool]]], lost: set[int], exc: BaseException | None
-) -> None:
-    """All of a group in one call of the loop: a call for each would cost more than the write."""
-    for intent, future in intents:
-        _resolve(future, intent.delivery_id not in lost, exc)
+def _answer_all(batch: _Batch, lost: set[int]) -> None:
+    for intent, future in zip(batch.intents, batch.futures, strict=True):
+        if not future.done():
+            future.set_result(intent.delivery_id not in lost)
+
+
+def _fail(futures: Sequence[asyncio.Future[Any]], exc: BaseException) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(exc)
