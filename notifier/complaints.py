@@ -80,7 +80,8 @@ class PlacedComplaint:
 
 def first_of(found: Sequence[PlacedComplaint], kind: type[NotifierError]) -> NotifierError:
     """The error for the first mistake of a file, which names the others too."""
-    ordered = sorted(found, key=lambda placed: placed.order)
+    # a key that is misspelt comes before the one that is therefore missing
+    ordered = sorted(found, key=lambda one: (one.order, not one.complaint.is_about_key))
     first, others = ordered[0], ordered[1:]
     steps = [first.complaint.next_step] if first.complaint.next_step else []
     if others:
