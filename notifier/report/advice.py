@@ -30,7 +30,10 @@ _TABLE: dict[Cause, tuple[str, str]] = {
     ),
     Cause.NO_SUCH_MAILBOX: (
         N_("No such mailbox"),
-        N_("Ask the person for the right address, correct it in the sheet, and send again."),
+        N_(
+            "Ask the person for the right address, then send their row again from a sheet of its "
+            "own: the others have their message."
+        ),
     ),
     Cause.MAILBOX_FULL: (
         N_("Mailbox full"),
@@ -46,13 +49,16 @@ _TABLE: dict[Cause, tuple[str, str]] = {
     Cause.DOMAIN_NOT_FOUND: (
         N_("No such mail domain"),
         N_(
-            "Look for a slip of the pen after the @ sign, correct the address in the sheet, and "
-            "send again."
+            "Look for a slip of the pen after the @ sign, then send the corrected rows again from "
+            "a sheet of their own."
         ),
     ),
     Cause.BAD_ADDRESS: (
         N_("Address not understood"),
-        N_("The receiving server can't read the address: correct it in the sheet and send again."),
+        N_(
+            "The receiving server can't read the address: correct it, then send the row again from "
+            "a sheet of its own."
+        ),
     ),
     Cause.GREYLISTED: (
         N_("Asked to come back later"),
@@ -79,14 +85,14 @@ _TABLE: dict[Cause, tuple[str, str]] = {
         N_("Content refused"),
         N_(
             "A filter took the message for spam or malware. Look at its links, attachments and "
-            "wording, change the template, then retry."
+            "wording, change them, then send these rows again from a sheet of their own."
         ),
     ),
     Cause.TOO_LARGE: (
         N_("Message too large"),
         N_(
-            "Make the attachments smaller, or put them on your site and send a link, then send "
-            "again."
+            "Make the attachments smaller, or put them on your site and send a link; then send "
+            "these rows again from a sheet of their own."
         ),
     ),
     Cause.AUTHENTICATION: (
@@ -112,7 +118,10 @@ _TABLE: dict[Cause, tuple[str, str]] = {
     ),
     Cause.SENDER_REFUSED: (
         N_("Sender address not allowed"),
-        N_("Put an address that the relay's account may use into `from` of the campaign."),
+        N_(
+            "Put an address that the relay's account may use into `from` of the campaign, cancel "
+            "this run, and send the rows that have no message yet from a sheet of their own."
+        ),
     ),
     Cause.SYSTEM_TROUBLE: (
         N_("Trouble at the receiving server"),
@@ -138,7 +147,10 @@ _TABLE: dict[Cause, tuple[str, str]] = {
     ),
     Cause.RENDER_FAILED: (
         N_("Message could not be made"),
-        N_("Mend the template or the row; `notifier campaign check` shows the line. Then retry."),
+        N_(
+            "Mend the template or the row, as `notifier campaign check` shows it, then send these "
+            "rows again from a sheet of their own."
+        ),
     ),
     Cause.SUPPRESSED: (
         N_("On the list of addresses not to mail"),

@@ -92,7 +92,7 @@ def write_page(
         causes=group_causes(reader, run_id),
         rejections=_rejections(reader, summary, longest_list),
         account=_account(account_of(summary)),
-        chart=timeline.picture(reader.timeline(run_id), zone),
+        chart=timeline.chart(reader.timeline(run_id), zone),
         recipients=_recipients(reader, summary, zone, longest_list),
         foot=_("Run {run}, written by notifier on {time}.").format(
             run=summary.id, time=moment(now, zone)
@@ -148,6 +148,10 @@ def _rejections(reader: Reader, summary: RunSummary, longest: int) -> dict[str, 
     return {
         "count": number(summary.rejections) if summary.rejections else "",
         "lines": (_rejected(it) for it in islice(reader.rejections(summary.id), longest)),
+        "step": _(
+            "Nobody of these was mailed. `{command}` writes them into a sheet of their own, the "
+            "reason beside each: correct them there, name that sheet in a campaign, and send it."
+        ).format(command=f"notifier recipients check {summary.campaign} -o rejected.xlsx"),
         "note": _left_out(shown, summary.rejections, summary.id),
     }
 
@@ -189,8 +193,8 @@ def _account_note(account: Account) -> str:
     if account.totals:
         told.append(
             ngettext(
-                "{count} total row was left out.",
-                "{count} total rows were left out.",
+                "{count} row with totals, signatures or remarks was left out.",
+                "{count} rows with totals, signatures or remarks were left out.",
                 account.totals,
             ).format(count=number(account.totals))
         )

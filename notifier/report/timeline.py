@@ -63,6 +63,19 @@ class _Scale:
         return _HEIGHT - _BOTTOM - self.height(count)
 
 
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """The picture, and what its bars add up to, by kind and in the reader's language."""
+
+    picture: Markup
+    sums: dict[str, str]
+
+
+def chart(buckets: Sequence[Bucket], zone: ZoneInfo) -> Chart:
+    """The picture with its sums, for the legend."""
+    return Chart(picture(buckets, zone), _sums(buckets))
+
+
 def picture(buckets: Sequence[Bucket], zone: ZoneInfo) -> Markup:
     """The SVG element; empty where nothing was tried yet."""
     highest = max((_total(it) for it in buckets), default=0)
@@ -135,11 +148,14 @@ def _ticks(buckets: Sequence[Bucket], zone: ZoneInfo) -> list[Markup]:
 
 
 def _told(buckets: Sequence[Bucket], zone: ZoneInfo) -> str:
-    sums = {kind: sum(getattr(it, kind) for it in buckets) for kind in _KINDS}
     return _(
         "From {first} to {last}: {accepted} accepted, {deferred} put off, {refused} refused."
     ).format(
         first=clock(buckets[0].at, zone, buckets[0].at),
         last=clock(buckets[-1].at, zone, buckets[0].at),
-        **{kind: number(count) for kind, count in sums.items()},
+        **_sums(buckets),
     )
+
+
+def _sums(buckets: Sequence[Bucket]) -> dict[str, str]:
+    return {kind: number(sum(getattr(it, kind) for it in buckets)) for kind in _KINDS}
