@@ -105,7 +105,7 @@ class Converter:
         state = self.state
         if state.hidden:
             self._hidden_tag(tag)
-        elif tag.name in _SKIPPED or _HIDDEN.search(_value(tag, "style")):
+        elif tag.name in _SKIPPED or _HIDDEN.search(tag.value("style")):
             if not tag.is_end and tag.name not in _VOID:
                 state.hidden, state.depth = tag.name, 1
         elif tag.name in _HANDLERS:
@@ -162,7 +162,7 @@ class Converter:
         if tag.is_end:
             state.lists = state.lists[:-1]
         else:
-            number = int(start) if (start := _value(tag, "start")).isdecimal() else 1
+            number = int(start) if (start := tag.value("start")).isdecimal() else 1
             state.lists = (*state.lists, number if tag.name == "ol" else -1)
         is_inner = len(state.lists) > (0 if tag.is_end else 1)
         self._out.append(LINE if is_inner else "\n\n")
@@ -182,7 +182,7 @@ class Converter:
     def _link(self, tag: Tag) -> None:
         state = self.state
         if not tag.is_end:
-            state.links = (*state.links, (_value(tag, "href"), len(self._out)))
+            state.links = (*state.links, (tag.value("href"), len(self._out)))
             return
         if not state.links:
             return
@@ -193,7 +193,7 @@ class Converter:
             self._out.append(f" <{address}>" if text else f"<{address}>")
 
     def _image(self, tag: Tag) -> None:
-        words = _value(tag, "alt").strip()
+        words = tag.value("alt").strip()
         if words:
             self._out.append(f"[{words}]")
 
@@ -204,7 +204,7 @@ class Converter:
                 self._out.append("\n\n" if state.tables[-1] else TABLE_END)
             state.tables = state.tables[:-1]
             return
-        is_layout = _value(tag, "role").lower() in {"presentation", "none"}
+        is_layout = tag.value("role").lower() in {"presentation", "none"}
         state.tables = (*state.tables, is_layout)
         self._out.append("\n\n" if is_layout else TABLE)
 
@@ -235,11 +235,6 @@ _HANDLERS: dict[str, Callable[[Converter, Tag], None]] = {
     "td": Converter._cell,  # noqa: SLF001 - as above
     "th": Converter._cell,  # noqa: SLF001 - as above
 }
-
-
-def _value(tag: Tag, name: str) -> str:
-    attribute = tag.attributes.get(name)
-    return html.unescape(attribute.value) if attribute is not None else ""
 
 
 def _says(text: str, address: str) -> bool:

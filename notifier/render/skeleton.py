@@ -9,8 +9,10 @@ Changes are made in the pieces themselves: no template source is ever written or
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from jinja2 import nodes
@@ -54,6 +56,7 @@ class Attribute:
     #: Of the value, without quotes; both -1 where the attribute has none.
     value_start: int
     value_end: int
+    is_quoted: bool = False
 
     @property
     def is_dynamic(self) -> bool:
@@ -71,9 +74,19 @@ class Tag:
     end: int
     #: Behind the tag's name: where an attribute can be put in.
     name_end: int
-    attributes: dict[str, Attribute] = field(default_factory=dict)
+    #: What stands behind the name; empty for an end tag.
+    rest: str = ""
     #: For an element with raw text: where its content ends.
     content_end: int = 0
+
+    @property
+    def attributes(self) -> dict[str, Attribute]:
+        """By name, with their places."""
+        return _attributes(self.rest, self.name_end)
+
+    def value(self, name: str) -> str:
+        """An attribute's value without entities; empty where there is none."""
+        return _values(self.rest).get(name, "") if self.rest else ""
 
 
 def scan_tags(text: str) -> Iterator[Tag]:
@@ -86,7 +99,7 @@ def scan_tags(text: str) -> Iterator[Tag]:
             continue
         tag = Tag(name.lower(), bool(found["close"]), found.start(), found.end(), found.end("name"))
         if not tag.is_end:
-            tag.attributes = _attributes(found["rest"], found.start("rest"))
+            tag.rest = found["rest"]
             if tag.name in _RAW:
                 position = tag.content_end = _raw_end(text, tag)
         yield tag
@@ -95,6 +108,12 @@ def scan_tags(text: str) -> Iterator[Tag]:
 def _raw_end(text: str, tag: Tag) -> int:
     close = re.compile(rf"</{tag.name}(?=[\s/>])", re.IGNORECASE).search(text, tag.end)
     return close.start() if close else len(text)
+
+
+@lru_cache(maxsize=4096)
+def _values(rest: str) -> dict[str, str]:
+    """Most tags of a mail come again and again, with the same attributes."""
+    return {name: html.unescape(found.value) for name, found in _attributes(rest, 0).items()}
 
 
 def _attributes(text: str, offset: int) -> dict[str, Attribute]:
@@ -112,6 +131,7 @@ def _attributes(text: str, offset: int) -> dict[str, Attribute]:
                 end=offset + match.end(),
                 value_start=offset + start,
                 value_end=offset + end,
+                is_quoted=group in {"double", "single"},
             )
     return found
 

@@ -29,6 +29,7 @@ from notifier.locale import _
 from notifier.render.skeleton import (
     CONTROL,
     STAND_INS,
+    Attribute,
     Skeleton,
     Tag,
     scan_tags,
@@ -100,12 +101,17 @@ class Stylist:
         kept = [self._kept_apart(sheet.css) for sheet in self._sheets]
         page = self._page({}, kept)
         found = self._inlined(page)
-        dynamic = [number for number in self._starts() if self._is_dynamic(self._tags[number])]
+        is_dynamic = [self._is_dynamic(tag) for tag in self._tags]
+        dynamic = [
+            number
+            for number in self._starts()
+            if is_dynamic[number] and self._computed(self._tags[number]) is not None
+        ]
         for number in self._starts():
             style = found.get(number, "")
             if style and number not in dynamic:
                 self._set_style(self._tags[number], style)
-        if not dynamic and not self._has_macros():
+        if not any(is_dynamic) and not self._has_macros():
             self._trim_sheets(page, kept)
         self._skeleton.apply()
         if dynamic:
@@ -233,15 +239,22 @@ class Stylist:
             self._wrap(skeleton, tags[number], number)
 
     def _wrap(self, skeleton: Skeleton, tag: Tag, number: int) -> None:
-        for name in ("class", "id"):
-            attribute = tag.attributes.get(name)
-            if attribute is not None and attribute.is_dynamic:
-                quoted = skeleton.text[attribute.value_start - 1] in "\"'"
-                own = "style" in tag.attributes
-                if quoted and not own:
-                    option = f"{number} {name}"
-                    skeleton.wrap(attribute.value_start, attribute.value_end, "_style", option)
-                return
+        attribute = self._computed(tag)
+        if attribute is not None:
+            option = f"{number} {attribute.name}"
+            skeleton.wrap(attribute.value_start, attribute.value_end, "_style", option)
+
+    def _computed(self, tag: Tag) -> Attribute | None:
+        """The class or id whose values are looked up when they are known.
+
+        None also where there is no room for another attribute: the rules that can be told without
+        the value are moved then, and the sheet stays for the others.
+        """
+        attributes = tag.attributes
+        found = attributes.get("class") or attributes.get("id")
+        if "style" in attributes or found is None or not found.is_dynamic:
+            return None
+        return found if found.is_quoted else None
 
     def _style_of(self, number: int, name: str, value: str, kept: list[list[str]]) -> str:
         page = self._page({number: {name: value}}, kept)
