@@ -245,8 +245,9 @@ class _Pass:
         all come through here, at a third of the time.
         """
         number, values, surplus = line
-        text, key, name = (values[at] for at in places)
-        if surplus or type(text) is not str or type(key) is not str or type(name) is not str:
+        email_at, key_at, name_at = places
+        text, key, name = values[email_at], values[key_at], values[name_at]
+        if not (type(text) is type(key) is type(name) is str) or surplus:
             return None
         address = plain_address(text)
         if not address or not _is_clean(key) or not _is_clean(name):
@@ -256,8 +257,11 @@ class _Pass:
         if first := self._addresses.put(address.lower(), number):
             self._note_same_address(number, address, first)
         row = dict(zip(self._names, values, strict=True))
-        columns = {short: row[column] for short, column in self._roles.columns.items()}
-        return Recipient(number, key, address, name, row, columns)
+        return Recipient(number, key, address, name, row, self._short_names(row))
+
+    def _short_names(self, row: Row) -> dict[str, Value]:
+        columns = self._roles.columns
+        return {short: row[column] for short, column in columns.items()} if columns else {}
 
     def _note_same_address(self, line: int, address: str, first: int) -> None:
         message = _("Row {line} has the same address.").format(line=first)
@@ -340,7 +344,7 @@ class _Pass:
         self, line: int, key: str, rows: list[dict[str, Value]]
     ) -> Candidate | Rejection:
         row = rows[0]
-        columns = {short: row[name] for short, name in self._roles.columns.items()}
+        columns = self._short_names(row)
         try:
             name = self._name(row, columns, key)
             entries = self._entries(rows, columns, key, name)

@@ -59,11 +59,16 @@ class WorkbookSheet(Sheet):
         self, path: Path, kind: Kind, sheet: str | int | None, limits: LimitSettings
     ) -> None:
         """Start the reader and learn what the workbook holds."""
-        if kind is not Kind.XLS:
-            check_zip(path, limits)
         self.path, self.format = path, kind.value
         self._kind, self._limits = kind, limits
         self._reader: Reader | None = Reader(path, kind, sheet, limits)
+        try:
+            if kind is not Kind.XLS:
+                check_zip(path, limits)  # beside the reader, which has caps of its own
+            self._reader.greet()
+        except BaseException:
+            self._reader.close()
+            raise
         self.name = self._reader.name
         self.names = self._reader.sheets
         self.merged = self._reader.merged
@@ -73,6 +78,7 @@ class WorkbookSheet(Sheet):
         reader, self._reader = self._reader, None
         if reader is None:
             reader = Reader(self.path, self._kind, self.name, self._limits)
+            reader.greet()
         yield from reader.rows()
 
     def __del__(self) -> None:

@@ -123,11 +123,7 @@ class Reader:
     def __init__(
         self, path: Path, kind: Kind, sheet: str | int | None, limits: LimitSettings
     ) -> None:
-        """Start reading.
-
-        Raises:
-            SheetError: protected, damaged, too large, or without such a sheet.
-        """
+        """Start the process; `greet` tells what it found."""
         self.path = path
         request = {
             "path": str(path.resolve()), "kind": kind.value, "sheet": sheet,
@@ -139,12 +135,22 @@ class Reader:
             [sys.executable, "-P", "-c", _BOOT, _ROOT, json.dumps(request)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
+        self.name = ""
+        #: Names of the visible sheets.
+        self.sheets: tuple[str, ...] = ()
+        self.merged: tuple[Merged, ...] = ()
+
+    def greet(self) -> None:
+        """Wait until the process has opened the workbook, and learn what is in it.
+
+        Raises:
+            SheetError: protected, damaged, too large, or without such a sheet.
+        """
         try:
-            _tag, listed, self.name, self.width, self.height, merged = self._frame()
+            _tag, listed, self.name, _width, _height, merged = self._frame()
         except BaseException:
             self.close()
             raise
-        #: Names of the visible sheets.
         self.sheets = tuple(name for name, is_visible in listed if is_visible)
         self.merged = tuple(Merged(*numbers) for numbers in merged)
 

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from notifier.recipients.first_seen import FirstSeen
 
 
-@given(st.lists(st.text(max_size=8), max_size=300))
-def test_it_tells_what_a_dict_would_tell(texts):
-    """The first line of each text, 0 the first time."""
-    seen, known = FirstSeen(), {}
+@given(st.lists(st.text(max_size=8), max_size=300), st.sampled_from([0, 5, 1000]))
+def test_it_tells_what_a_dict_would_tell(texts, few):
+    """The first line of each text, 0 the first time; before and after it grew."""
+    seen, known = FirstSeen(few), {}
     for line, text in enumerate(texts, 1):
         assert seen.put(text, line) == known.get(text, 0)
         known.setdefault(text, line)
@@ -17,6 +17,6 @@ def test_it_tells_what_a_dict_would_tell(texts):
 
 def test_it_grows_without_forgetting():
     """A hundred thousand texts, each still known."""
-    seen = FirstSeen()
+    seen = FirstSeen(1000)
     assert not any(seen.put(f"hs{number}@x.example", number + 1) for number in range(100_000))
     assert all(seen.put(f"hs{number}@x.example", 0) == number + 1 for number in range(100_000))
