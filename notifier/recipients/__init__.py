@@ -1,6 +1,6 @@
 """What a spreadsheet becomes: one Recipient per message, and rows that can't become one.
 
-    spreadsheet   a file of any kind -> rows of raw cells with their numbers
+    spreadsheet   a file of any kind -> rows of values with their numbers
         kinds         what a file is, whatever its name says
         delimited     csv and tsv, by pandas in chunks      encoding   bytes -> text
         workbook      xlsx, xls, ods, xlsb: caps, and the reader process

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from notifier.model import Value
 
-#: What readers yield: text, numbers, or a tagged tuple for what marshal can't carry
-#: (see `workbook_reader`): ("d", year, month, day), ("dt", ...), ("t", ...), ("s", seconds),
-#: ("e", "#N/A"), ("p", fraction, decimals).
-RawCell: TypeAlias = str | float | bool | tuple[str | int | float, ...] | None
+#: What readers find in a cell; ("e", "#N/A") is a failed formula, ("p", 0.95, 0) a percentage.
+RawCell: TypeAlias = (
+    str | float | date | datetime | time | timedelta | tuple[str | int | float, ...] | None
+)
 
 #: What Excel shows where a formula fails.
 ERRORS = frozenset(
@@ -131,17 +131,38 @@ def from_number(number: float) -> Value:
     return int(shown) if shown.is_integer() and abs(shown) < _INTEGRAL else shown
 
 
-def _from_tuple(cell: tuple[str | int | float, ...]) -> Value:
-    return _TAGS[str(cell[0])](*cell[1:])
-
-
 def _as_it_is(cell: Value) -> Value:
     return cell
+
+
+def _from_datetime(moment: datetime) -> Value:
+    return moment.date() if moment.time() == time() else moment
+
+
+def _from_duration(duration: timedelta) -> Value:
+    """A duration: a time of day below 24 hours, else as Excel's [h]:mm:ss shows it."""
+    whole = round(duration.total_seconds())
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    if 0 <= whole < 24 * 3600:
+        return time(hours, minutes, rest)
+    return f"{hours}:{minutes:02}:{rest:02}"
+
+
+def _from_tuple(cell: tuple[str | int | float, ...]) -> Value:
+    tag, value, *more = cell
+    if tag == "e":
+        return str(value)
+    text = f"{float(value) * 100:.{more[0]}f}%"
+    return text.replace(".", ",") if current() == "vi" else text
 
 
 _BY_TYPE: dict[type, Callable[[Any], Value]] = {
     str: from_text,
     float: from_number,
+    date: _as_it_is,
+    time: _as_it_is,
+    datetime: _from_datetime,
+    timedelta: _from_duration,
     tuple: _from_tuple,
     int: _as_it_is,
     bool: _as_it_is,
@@ -150,39 +171,8 @@ _BY_TYPE: dict[type, Callable[[Any], Value]] = {
 
 
 def from_cells(cells: Iterable[RawCell]) -> list[Value]:
-    """The values of cells as a reader yields them."""
+    """The values of a row's cells as a reader finds them."""
     return [_BY_TYPE[type(cell)](cell) for cell in cells]
-
-
-def _from_datetime(  # noqa: PLR0917 - as the reader's tuple has them
-    year: int, month: int, day: int, hour: int, minute: int, second: int, micro: int
-) -> Value:
-    moment = datetime(year, month, day, hour, minute, second, micro)  # noqa: DTZ001 - a cell has no zone
-    return moment.date() if moment.time() == time() else moment
-
-
-def _from_seconds(seconds: float) -> Value:
-    """A duration: a time of day below 24 hours, else as Excel's [h]:mm:ss shows it."""
-    whole = round(seconds)
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    if 0 <= whole < 24 * 3600:
-        return time(hours, minutes, rest)
-    return f"{hours}:{minutes:02}:{rest:02}"
-
-
-def _from_percent(fraction: float, decimals: int) -> Value:
-    text = f"{fraction * 100:.{decimals}f}%"
-    return text.replace(".", ",") if current() == "vi" else text
-
-
-_TAGS: dict[str, Callable[..., Value]] = {
-    "d": date,
-    "dt": _from_datetime,
-    "t": time,
-    "s": _from_seconds,
-    "e": str,
-    "p": _from_percent,
-}
 
 
 def spell(value: Value) -> str:

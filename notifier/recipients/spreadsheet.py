@@ -1,10 +1,11 @@
-"""A file of any kind -> rows of raw cells, numbered as people see them."""
+"""A file of any kind -> rows of values, numbered as people see them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from notifier.recipients import delimited
+from notifier.recipients.cells import from_cells
 from notifier.recipients.encoding import detect_encoding
 from notifier.recipients.html_table import read_table
 from notifier.recipients.kinds import Kind, look
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from notifier.recipients.cells import RawCell
+    from notifier.model import Value
     from notifier.settings import LimitSettings
 
 
@@ -31,7 +32,7 @@ class Sheet:
     names: tuple[str, ...] = ()
     merged: tuple[Merged, ...] = ()
 
-    def rows(self) -> Iterator[list[RawCell]]:
+    def rows(self) -> Iterator[list[Value]]:
         """Every row from row 1 on, blank ones included."""
         raise NotImplementedError
 
@@ -47,8 +48,8 @@ class DelimitedSheet(Sheet):
         self.delimiter = self._layout.delimiter
         self.format = "tsv" if kind is Kind.TSV else "csv"
 
-    def rows(self) -> Iterator[list[RawCell]]:
-        """Rows of text."""
+    def rows(self) -> Iterator[list[Value]]:
+        """Rows of values."""
         yield from delimited.read_rows(self.path, self._layout)
 
 
@@ -73,8 +74,8 @@ class WorkbookSheet(Sheet):
         self.names = self._reader.sheets
         self.merged = self._reader.merged
 
-    def rows(self) -> Iterator[list[RawCell]]:
-        """Rows of text, numbers and tagged tuples."""
+    def rows(self) -> Iterator[list[Value]]:
+        """Rows of values."""
         reader, self._reader = self._reader, None
         if reader is None:
             reader = Reader(self.path, self._kind, self.name, self._limits)
@@ -97,9 +98,9 @@ class PageSheet(Sheet):
         self._table, self.encoding = read_table(path, limits)
         self.merged = tuple(self._table.merged)
 
-    def rows(self) -> Iterator[list[RawCell]]:
-        """Rows of text."""
-        yield from map(list, self._table.rows)
+    def rows(self) -> Iterator[list[Value]]:
+        """Rows of values."""
+        yield from map(from_cells, self._table.rows)
 
 
 def open_sheet(path: Path, *, sheet: str | int | None, limits: LimitSettings) -> Sheet:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from notifier.errors import SheetError
 from notifier.locale import _
-from notifier.recipients.cells import ERRORS, from_cells
+from notifier.recipients.cells import ERRORS
 from notifier.recipients.columns import Columns
 from notifier.recipients.header import HEAD_ROWS, find_header
 from notifier.recipients.spreadsheet import open_sheet
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from notifier.model import Row, Value
-    from notifier.recipients.cells import RawCell
     from notifier.recipients.note import Notebook
     from notifier.recipients.workbook import Merged
     from notifier.settings import LimitSettings
@@ -51,10 +50,9 @@ class Table:
             SheetError: it can't be read, or is empty.
         """
         self.sheet = open_sheet(path, sheet=sheet, limits=limits)
-        self._pending: Iterator[list[RawCell]] | None = self.sheet.rows()
-        raw = list(islice(self._pending, max(HEAD_ROWS, (header_row or 0) + 20)))
-        self._head = raw
-        head = [from_cells(row) for row in raw]
+        self._pending: Iterator[list[Value]] | None = self.sheet.rows()
+        head = list(islice(self._pending, max(HEAD_ROWS, (header_row or 0) + 20)))
+        self._head = head
         if not any(value is not None for line in head for value in line):
             self._refuse_empty()
         self.header = find_header(head, self.sheet.merged, wanted, header_row)
@@ -95,7 +93,7 @@ class Table:
         count = len(cells)
         return [cells[place] if place < count else None for place in self.header.places]
 
-    def _raw_rows(self) -> Iterator[list[RawCell]]:
+    def _all_rows(self) -> Iterator[list[Value]]:
         """All rows; the first time those that were already looked at need no second reading."""
         pending, self._pending = self._pending, None
         if pending is None:
@@ -110,11 +108,10 @@ class Table:
         width = places[-1] + 1 if places else 0
         is_whole = places == tuple(range(width))
         fills = _Filling(self._fills, places)
-        for number, raw in enumerate(islice(self._raw_rows(), first - 1, None), first):
-            values = from_cells(raw)
+        for number, values in enumerate(islice(self._all_rows(), first - 1, None), first):
             surplus = _surplus(values, width) if len(values) > width else ""
             if len(values) != width or not is_whole:
-                values = self._pick(values)
+                values = self._pick(values)  # noqa: PLW2901 - the same row
             if fills.pending:
                 fills.apply(number, values)
             if not ERRORS.isdisjoint(values):

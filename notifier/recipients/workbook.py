@@ -15,18 +15,20 @@ import sys
 import zipfile
 import zlib
 from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from notifier.errors import SheetError
-from notifier.locale import _
+from notifier.locale import _, current
 from notifier.recipients.kinds import Kind, damaged, locked
 from notifier.recipients.plain_text import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from notifier.recipients.cells import RawCell
+    from notifier.model import Value
     from notifier.settings import LimitSettings
 
 #: Folder that holds the package, for the reader process.
@@ -128,7 +130,7 @@ class Reader:
         request = {
             "path": str(path.resolve()), "kind": kind.value, "sheet": sheet,
             "memory": _BASE_MEMORY + 2 * limits.max_sheet_bytes, "seconds": _CPU_SECONDS,
-            "max_cells": limits.max_sheet_cells,
+            "max_cells": limits.max_sheet_cells, "locale": current(),
         }  # fmt: skip
         self._wanted, self._limits = sheet, limits
         self._process = subprocess.Popen(  # noqa: S603 - this very Python, our own module
@@ -154,11 +156,15 @@ class Reader:
         self.sheets = tuple(name for name, is_visible in listed if is_visible)
         self.merged = tuple(Merged(*numbers) for numbers in merged)
 
-    def rows(self) -> Iterator[list[RawCell]]:
+    def rows(self) -> Iterator[list[Value]]:
         """The sheet's rows, the first being row 1. The process ends with the iteration."""
         try:
             while (frame := self._frame())[0] == "rows":
-                yield from frame[1]
+                for row in frame[1]:
+                    if tuple in map(type, row):
+                        yield [_moment(it) if type(it) is tuple else it for it in row]
+                    else:
+                        yield row
         finally:
             self.close()
 
@@ -190,9 +196,21 @@ class Reader:
             return locked(self.path)
         if kind == "sheet":
             return _no_sheet(self.path, self._wanted, [name for name, visible in detail if visible])
+        if kind == "empty":
+            return _no_cells(self.path)
         if kind == "cells":
             return _too_many_cells(self.path, int(detail), self._limits)
         return _too_much(self.path) if kind == "memory" else damaged(self.path)
+
+
+@lru_cache(maxsize=8192)
+def _moment(parts: tuple[int, ...]) -> Value:
+    """A date, time or both, as the process packed it."""
+    return _KINDS[len(parts)](*parts)
+
+
+#: By how many numbers it is made of.
+_KINDS: dict[int, Callable[..., Value]] = {3: date, 4: time, 7: datetime}
 
 
 def _too_much(path: Path) -> SheetError:
@@ -202,6 +220,14 @@ def _too_much(path: Path) -> SheetError:
         ),
         where=str(path),
         next_step=_("Copy the rows into a new workbook, or save the sheet as CSV UTF-8."),
+    )
+
+
+def _no_cells(path: Path) -> SheetError:
+    return SheetError(
+        _("{file} has no sheet with cells, only charts or macros.").format(file=path.name),
+        where=str(path),
+        next_step=_("Use the workbook that holds the list."),
     )
 
 

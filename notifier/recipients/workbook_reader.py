@@ -6,9 +6,10 @@ process, which no `except` catches. So it has a process of its own. It costs abo
 and speaks marshal frames (data only, unlike pickle) on standard output:
 
     ("sheets", [(name, is_visible)], chosen, width, height, merged ranges)
-    ("rows", [[cell, ...], ...])          again and again
+    ("rows", [[value, ...], ...])         again and again, dates and times as tuples
     ("end",)                              or ("fail", kind, detail) instead of any of these
 
+Values are made here (`cells`), beside the process that uses them: it has the other core.
 Row 1 of the sheet is the first row sent; columns begin at the first column in use.
 """
 
@@ -19,8 +20,11 @@ import json
 import marshal
 import struct
 import sys
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
+
+from notifier.locale import use
+from notifier.recipients.cells import from_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,17 +66,16 @@ def limit_resources(memory: int, seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
 
 
-#: How marshal carries what it has no type for.
+#: How marshal carries what it has no type for; `workbook.Reader` makes values of it again.
 _PORTABLE: dict[type, Callable[[Any], tuple[Any, ...]]] = {
-    datetime: lambda it: ("dt", *it.timetuple()[:6], it.microsecond),
-    date: lambda it: ("d", it.year, it.month, it.day),
-    time: lambda it: ("t", it.hour, it.minute, it.second),
-    timedelta: lambda it: ("s", it.total_seconds()),
+    datetime: lambda it: (*it.timetuple()[:6], it.microsecond),
+    date: lambda it: (it.year, it.month, it.day),
+    time: lambda it: (it.hour, it.minute, it.second, it.microsecond),
 }
 
 
 def portable(row: list[Any]) -> list[Any]:
-    """A row that marshal can carry."""
+    """A row of values that marshal can carry."""
     return [_PORTABLE[type(it)](it) if type(it) in _PORTABLE else it for it in row]
 
 
@@ -134,7 +137,8 @@ def _rows(sheet: CalamineSheet, shown: Iterator[tuple[int, int, Any]]) -> Iterat
             if coming[0] == number:
                 _dress(row, coming[1] - left, coming[2])
             coming = next(shown, None)
-        yield row if _PLAIN.issuperset(map(type, row)) else portable(row)
+        values = from_cells(row)
+        yield values if _PLAIN.issuperset(map(type, values)) else portable(values)
 
 
 def _dress(row: list[Any], at: int, how: Any) -> None:
@@ -199,5 +203,6 @@ def read(request: dict[str, Any]) -> None:
 def main() -> None:
     """Entry of the process; the request is JSON in the first argument."""
     request = json.loads(sys.argv[1])
+    use(request["locale"])
     limit_resources(request["memory"], request["seconds"])
     read(request)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 import pytest
 from hypothesis import given
@@ -70,13 +70,15 @@ def test_text_is_composed_and_its_white_space_plain():
     assert from_text("") is None
 
 
-def test_what_reader_processes_send_becomes_plain_values():
+def test_what_readers_find_becomes_plain_values():
     """Dates without a time of day are dates; durations below a day are times."""
-    cells = [("d", 2027, 9, 5), ("dt", 2027, 9, 5, 0, 0, 0, 0), ("dt", 2027, 9, 5, 7, 30, 0, 0),
-             ("t", 7, 30, 0), ("s", 27000.0), ("s", 97200.0), ("e", "#N/A"), True, None]  # fmt: skip
+    cells = [
+        date(2027, 9, 5), datetime(2027, 9, 5), datetime(2027, 9, 5, 7, 30), time(7, 30),
+        timedelta(hours=7.5), timedelta(hours=27), ("e", "#N/A"), True, None, 7.0,
+    ]  # fmt: skip
     assert from_cells(cells) == [
         date(2027, 9, 5), date(2027, 9, 5), datetime(2027, 9, 5, 7, 30), time(7, 30), time(7, 30),
-        "27:00:00", "#N/A", True, None,
+        "27:00:00", "#N/A", True, None, 7,
     ]  # fmt: skip
 
 
