@@ -145,7 +145,7 @@ class Flattener:
         if node.ignore_missing and not self.is_there(node):
             return []
         body = self._page(self.find(node, node.template), depth + 1)
-        return [nodes.Scope(body, lineno=node.lineno)]
+        return scoped(body, node.lineno)
 
     def refuse_import(self, node: nodes.Import) -> TemplateError:
         """The error for `import ... as`, which would hide macros from the CSS inliner."""
@@ -181,7 +181,7 @@ class _Page:
         if isinstance(node, nodes.Extends):
             return ()
         if isinstance(node, nodes.Block):
-            return [self._block(node.name, 0, node.lineno)]
+            return self._block(node.name, 0, node.lineno)
         if isinstance(node, nodes.Include):
             return self._flattener.included(node, self._depth)
         if isinstance(node, nodes.FromImport):
@@ -192,15 +192,15 @@ class _Page:
             return self._output(node, block, level)
         return [self._inside(node, block, level)]
 
-    def _block(self, name: str, level: int, lineno: int) -> nodes.Node:
+    def _block(self, name: str, level: int, lineno: int) -> list[nodes.Node]:
         versions = self._blocks[name]
         body = versions[level].body if level < len(versions) else []
-        return nodes.Scope(self.expand(body, name, level), lineno=lineno)
+        return scoped(self.expand(body, name, level), lineno)
 
     def _output(self, node: nodes.Output, block: str, level: int) -> Iterator[nodes.Node]:
         for child in node.nodes:
             if block and _is_super(child):
-                yield self._block(block, level + 1, child.lineno)
+                yield from self._block(block, level + 1, child.lineno)
             else:
                 yield nodes.Output([clone(child)], lineno=child.lineno)
 
@@ -215,6 +215,17 @@ class _Page:
             else:
                 setattr(copy, name, _clone_value(value))
         return copy
+
+
+def scoped(body: list[nodes.Node], lineno: int) -> list[nodes.Node]:
+    """The nodes, in a scope of their own where they set names.
+
+    Without one where they don't, so that a layout's `<style>{% block style %}` is one piece of CSS.
+    """
+    setting = (nodes.Assign, nodes.AssignBlock, nodes.Macro)
+    if any(isinstance(node, setting) for node in body):
+        return [nodes.Scope(body, lineno=lineno)]
+    return body
 
 
 def _is_super(node: nodes.Node) -> bool:

@@ -68,7 +68,27 @@ class Press:
         def parse(file: str) -> nodes.Template:
             return self._parse(sandbox, file, is_body=file == name)
 
-        return Flattener(sandbox, self.sources, parse).flatten(name)
+        tree = Flattener(sandbox, self.sources, parse).flatten(name)
+        for output in tree.find_all(nodes.Output):
+            output.nodes = [self._settled(sandbox, child) for child in output.nodes]
+        return tree
+
+    def _settled(self, sandbox: Sandbox, node: nodes.Expr) -> nodes.Expr:
+        """What depends on no name is printed now: `{{ "&nbsp;" | safe * 30 }}` is plain HTML.
+
+        So that it does not count as a value that may be markup.
+        """
+        is_open = isinstance(node, (nodes.TemplateData, nodes.Name))
+        if is_open or next(node.find_all(nodes.Name), None) is not None:
+            return node
+        tree = nodes.Template([nodes.Output([node], lineno=node.lineno)], lineno=node.lineno)
+        tree.set_environment(sandbox)
+        self.budget.begin()
+        try:
+            text = Page(sandbox, tree, "").render({})
+        except NotifierError:
+            return node  # told when the page is filled in, with its line
+        return nodes.TemplateData(text, lineno=node.lineno)
 
     def _parse(self, sandbox: Sandbox, name: str, *, is_body: bool) -> nodes.Template:
         try:

@@ -367,6 +367,11 @@ def _check_values(tree: nodes.Template) -> None:
         raise NotStaticError
 
 
+def _branches(node: nodes.If) -> list[list[nodes.Node]]:
+    """The ways through a choice, of which exactly one is taken; an absent `else` is one too."""
+    return [node.body, *(other.body for other in node.elif_), node.else_]
+
+
 class _Translator:
     """Turns the lists of nodes of an HTML template into those of a text template, in place."""
 
@@ -421,11 +426,16 @@ class _Translator:
         return converted
 
     def _translate_block(self, node: nodes.Node) -> None:
-        for inner in bodies(node):
-            before = replace(self._converter.state)
-            self.translate(inner)
-            if self._converter.state.outline() != before.outline():
-                raise NotStaticError
+        before = replace(self._converter.state)
+        is_choice = isinstance(node, nodes.If)
+        branches = _branches(node) if isinstance(node, nodes.If) else list(bodies(node))
+        ends = set() if is_choice else {before.outline()}
+        for branch in branches:
+            self._converter.state = replace(before)
+            self.translate(branch)
+            ends.add(self._converter.state.outline())
+        if len(ends) > 1:
+            raise NotStaticError
 
     def _node(self, part: str, atoms: dict[str, nodes.Node], body: list[nodes.Node]) -> nodes.Node:
         if part in atoms:

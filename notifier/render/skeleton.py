@@ -199,12 +199,15 @@ class Skeleton:
         return lineno + self.text.count("\n", start, position)
 
     def replace(self, start: int, end: int, text: str) -> bool:
-        """Put `text` in place of `start:end`; False where that is not within one piece."""
+        """Put `text` in place of `start:end`; False where Jinja stands in between."""
+        if STAND_INS.search(self.text, start, end):
+            return False
         for piece in self._pieces:
-            if piece.start <= start and end <= piece.end:
-                piece.edits.append((start - piece.start, end - piece.start, text))
-                return True
-        return False
+            if piece.start <= end and start <= piece.end and piece.start < max(end, start + 1):
+                first, last = max(start, piece.start), min(end, piece.end)
+                piece.edits.append((first - piece.start, last - piece.start, text))
+                text = ""
+        return True
 
     def wrap(self, start: int, end: int, name: str, option: str) -> bool:
         """Pass what `start:end` renders to through the filter `name(option)`.

@@ -84,6 +84,7 @@ TEMPLATES = [
     "<table>{% for i in w %}<tr><td>{{ i }}</td><td>{{ v }}</td></tr>{% endfor %}</table>",
     "<table><tr>{% for i in w %}<th>{{ i }}</th>{% endfor %}</tr>"
     "<tr>{% for i in w %}<td>{{ v }}</td>{% endfor %}</tr></table>",
+    "<ol><li>a</li>{% if w %}<li>b</li>{% else %}<li>c</li>{% endif %}<li>d</li></ol>",
     "{% if w %}<p>a</p>{% elif v %}<p>b</p>{% else %}<p>c</p>{% endif %}d",
     "<div{% if w %} class='x'{% endif %}>{{ v }}</div>",
     "<div class='{{ v }}' title='{{ v }}'>a</div>",
@@ -178,3 +179,13 @@ def test_values_may_hold_private_characters():
     assert page.render({"v": "\ue000\ue001"}).strip() == "\ue000\ue001"
     with pytest.raises(NotStaticError):
         text_template(html._parse("<p>\ue000</p>", "x", "x"))
+
+
+def test_markup_that_is_no_value_does_not_stand_in_the_way(press):
+    """`{{ "&nbsp;" | safe * 30 }}` is settled when the template is read."""
+    folder = press.sources.folder
+    folder.mkdir()
+    (folder / "x.html").write_text('<p>{{ "&lt;" | safe * 2 }}{{ "<" * 2 }}{{ v }}</p>')
+    tree = press.flatten("x.html")
+    page = press.compile(text_template(tree), "x.html", is_html=False)
+    assert page.render({"v": "<"}).strip() == "<<<<<"

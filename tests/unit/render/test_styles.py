@@ -195,3 +195,22 @@ def test_a_sheet_is_split_into_whole_rules():
         "@import 'x;y';",
         "e",
     ]
+
+
+def test_a_layouts_sheet_may_have_a_block_for_more(workspace):
+    """`<style>{% block style %}` is one sheet: the page's own rules are moved like the layout's."""
+    workspace.write(
+        "templates/_layouts/a.html",
+        '<html lang="{% block lang %}vi{% endblock %}"><style>.a{color:red}{# note #}'
+        "{% block style %}{% endblock %}</style>{% block c %}{% endblock %}",
+    )
+    html = workspace.html(
+        '{% extends "_layouts/a.html" %}{% block lang %}en{% endblock %}'
+        "{% block style %}.low{color:blue} @media x{.low{margin:0}}{% endblock %}"
+        '{% block c %}<p class="a">x</p><p class="low">y</p>{% endblock %}'
+    )
+    assert style_of(html, 'class="a"') == "color:red"
+    assert style_of(html, 'class="low"') == "color:blue"
+    assert re.sub(r"\s", "", html).startswith(
+        '<htmllang="en"><style>@mediax{.low{margin:0}}</style>'
+    )
