@@ -76,14 +76,19 @@ def heading(text: str) -> None:
     say(text, style="bold")
 
 
-def facts(pairs: Iterable[tuple[str, object]]) -> None:
-    """Print `name: value` lines, the values aligned; pairs without a value are left out."""
-    from rich.cells import cell_len
+def facts(pairs: Iterable[tuple[str, object]], *, indent: int = 2) -> None:
+    """Print `name  value` lines, the values aligned; pairs without a value are left out."""
+    from rich.table import Table
+    from rich.text import Text
 
-    shown = [(name, plain(value)) for name, value in pairs if value not in (None, "")]
-    width = max((cell_len(name) for name, _value in shown), default=0)
-    for name, value in shown:
-        say(f"  {name}{' ' * (width - cell_len(name))}  {value}")
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in pairs:
+        if value not in (None, ""):
+            grid.add_row(Text(" " * indent + plain(name)), Text(plain(value)))
+    if grid.row_count:
+        print_rich(grid)
 
 
 def table(

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from notifier.cli.console import facts, heading, print_json, say, suggest
 from notifier.cli.progress import display
+from notifier.cli.relays import point_to_sandbox
 from notifier.cli.runs import has_failures, next_steps, tell_summary
 from notifier.cli.words import spell_moment
+from notifier.errors import RelayError
 from notifier.locale import _, ngettext
 from notifier.model import RunState, State
 
@@ -47,7 +49,18 @@ def deliver_due(
 
     with session.ledger() as ledger:
         job = make_job(session, ledger, run_id, waits=waits)
-        return run_async(_deliver(job, ledger, is_quiet=is_quiet, at_most=at_most))
+        try:
+            return run_async(_deliver(job, ledger, is_quiet=is_quiet, at_most=at_most))
+        except RelayError as exc:
+            point_to_sandbox(exc, job.relay)
+            exc.next_step = _("{step} Then go on with: notifier resume {run}").format(
+                step=_sentence(exc.next_step), run=run_id
+            )
+            raise
+
+
+def _sentence(text: str) -> str:
+    return text if not text or text.endswith((".", "!", "?")) else f"{text}."
 
 
 def make_job(session: Session, ledger: Ledger, run_id: int, *, waits: bool) -> Job:
@@ -116,7 +129,7 @@ def tell_causes(reader: Reader, run_id: int) -> None:
             (_("reply"), group.reply),
             (_("to do"), group.action),
         ]
-        facts((f"  {name}", value) for name, value in lines)
+        facts(lines, indent=4)
 
 
 def _tell_deferred(session: Session, summary: RunSummary) -> None:

@@ -14,11 +14,11 @@ from notifier.cli.console import facts, heading, say, suggest
 from notifier.cli.samples import copy_samples
 from notifier.cli.session import Session, session_of
 from notifier.errors import UsageError
-from notifier.locale import N_, _
+from notifier.locale import N_, _, ngettext
 from notifier.model import State
 
 if TYPE_CHECKING:
-    from notifier.ledger.reports import RunSummary
+    from notifier.ledger.reports import Reader, RunSummary
     from notifier.sandbox import Kept, Sandbox
     from notifier.settings import Workspace
 
@@ -93,7 +93,7 @@ def _session(workspace: Workspace, port: int) -> Session:
 def _send(session: Session, name: str, occurrence: str) -> tuple[RunSummary, Path]:
     """Send one campaign to the end; its figures and its HTML report."""
     from notifier.cli.deliver import deliver_due, tell_causes
-    from notifier.cli.report import write_report
+    from notifier.cli.report import tell_rejections, write_report
     from notifier.cli.runs import tell_summary
     from notifier.cli.send import enrol_run, guard, make_plan
 
@@ -106,9 +106,24 @@ def _send(session: Session, name: str, occurrence: str) -> tuple[RunSummary, Pat
         summary = reader.summary(run_id)
         tell_summary(summary, session.zone)
         tell_causes(reader, run_id)
+        tell_rejections(reader, summary)
+        _tell_patience(reader, run_id)
         path = write_report(session, reader, summary, "html", None)
     assert path is not None
     return summary, path
+
+
+def _tell_patience(reader: Reader, run_id: int) -> None:
+    """Tell how many were accepted at a later try only."""
+    count = sum(it.attempts > 1 for it in reader.deliveries(run_id, states=[State.ACCEPTED]))
+    if count:
+        say(
+            ngettext(
+                "{count} message was put off at first, tried again, and then accepted.",
+                "{count} messages were put off at first, tried again, and then accepted.",
+                count,
+            ).format(count=count)
+        )
 
 
 def _show_message(server: Sandbox, before: set[Path]) -> None:
@@ -140,7 +155,14 @@ def _tell_places(session: Session, maildir: Path, reports: list[tuple[RunSummary
     pairs: list[tuple[str, object]] = [(it.campaign, session.shown(path)) for it, path in reports]
     facts([*pairs, (_("messages"), session.shown(maildir))])
     accepted = sum(it.counts.get(State.ACCEPTED, 0) for it, _path in reports)
-    say("", _("{count} messages were accepted by the sandbox.").format(count=accepted))
+    say("")
+    say(
+        ngettext(
+            "{count} message was accepted by the sandbox.",
+            "{count} messages were accepted by the sandbox.",
+            accepted,
+        ).format(count=accepted)
+    )
     last = reports[0][0]
     prefix = "" if _is_here(session) else f"--workspace {session.root} "
     commands = ("runs", f"report {last.id}", f"recipients check {last.campaign}")

@@ -37,9 +37,6 @@ def describe(progress: Progress, *, now: float) -> str:
     if progress.waiting_until is not None:
         left = max(0.0, progress.waiting_until - now)
         return _("waiting {duration} for the next try").format(duration=spell_seconds(left))
-    limited_for = float(getattr(progress, "limited_for", 0.0) or 0.0)
-    if limited_for > 1:
-        return _("waiting {duration} for the limit").format(duration=spell_seconds(limited_for))
     speed = _("{rate:.1f}/s").format(rate=progress.rate)
     if progress.seconds_left is None:
         return speed

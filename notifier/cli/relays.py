@@ -10,9 +10,11 @@ from notifier.cli import options
 from notifier.cli.console import facts, print_json, say
 from notifier.cli.group import add_command, group
 from notifier.cli.session import session_of
+from notifier.errors import RelayError, RelayUnreachable
 from notifier.locale import N_, _
 
 if TYPE_CHECKING:
+    from notifier.settings import RelaySettings
     from notifier.smtp.transcript import Transcript
 
 app = group(N_("The mail servers that messages are submitted through."))
@@ -44,7 +46,7 @@ def check(
     if not as_json:
         say(*found.lines)
     if found.error is not None:
-        raise found.error
+        raise point_to_sandbox(found.error, relay)
     say("")
     say(_("The relay {relay} can be used.").format(relay=name), style="green")
     ends = found.certificate_ends
@@ -56,6 +58,15 @@ def check(
             (_("signed in as"), relay.username if found.is_signed_in else None),
         ]
     )
+
+
+def point_to_sandbox(error: RelayError, relay: RelaySettings) -> RelayError:
+    """The error; where the sandbox can't be reached, with the command that starts it."""
+    from notifier.settings import SANDBOX
+
+    if relay.name == SANDBOX and isinstance(error, RelayUnreachable):
+        error.next_step = _("Start the sandbox in a second window: notifier sandbox")
+    return error
 
 
 def _as_dict(name: str, found: Transcript) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from notifier.cli.runs import next_steps, tell_summary
 from notifier.cli.session import Session, session_of
 from notifier.errors import NotifierError, UsageError
 from notifier.locale import N_, _, ngettext
+from notifier.model import State
 from notifier.report.words import reply_line, state_word
 
 if TYPE_CHECKING:
@@ -130,15 +131,18 @@ def _sender(session: Session, campaign: str) -> str:
 
 
 def _tell_report(session: Session, reader: Reader, summary: RunSummary) -> None:
+    """Print the lists first and the figures last, where a terminal still shows them."""
+    _tell_deliveries(reader, summary)
+    tell_rejections(reader, summary)
+    say("")
     tell_summary(summary, session.zone)
     tell_causes(reader, summary.id)
-    _tell_rejections(reader, summary)
-    _tell_deliveries(reader, summary)
     here = f"notifier report {summary.id}"
     suggest(*(it for it in next_steps(summary) if it != here), f"{here} --format html")
 
 
-def _tell_rejections(reader: Reader, summary: RunSummary) -> None:
+def tell_rejections(reader: Reader, summary: RunSummary) -> None:
+    """Print the rows that could not be used, with their reasons."""
     if not summary.rejections:
         return
     heading(_("Rejected rows"))
@@ -153,17 +157,21 @@ def _tell_rejections(reader: Reader, summary: RunSummary) -> None:
 
 
 def _tell_deliveries(reader: Reader, summary: RunSummary) -> None:
-    heading(_("Deliveries"))
+    """All of them where they fit on a screen or two; else those that were not accepted."""
+    is_long = summary.deliveries > _LISTED
+    states = [state for state in State if state is not State.ACCEPTED] if is_long else None
+    heading(_("Deliveries that were not accepted") if is_long else _("Deliveries"))
+    rows = [
+        (it.id, it.line, it.key, it.address, state_word(it.state), it.attempts, reply_line(it))
+        for it in reader.deliveries(summary.id, states=states, limit=_LISTED)
+    ]
     table(
         (_("delivery"), _("line"), _("key"), _("address"), _("state"), _("tries"), _("reply")),
-        [
-            (it.id, it.line, it.key, it.address, state_word(it.state), it.attempts, reply_line(it))
-            for it in reader.deliveries(summary.id, limit=_LISTED)
-        ],
+        rows,
         right=(0, 1, 5),
     )
-    left = summary.deliveries - _LISTED
-    if left > 0:
+    if is_long:
+        left = summary.deliveries - len(rows)
         say(
             ngettext(
                 "... and {count} more: --format csv, xlsx or json has them all.",

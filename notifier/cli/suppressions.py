@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003 - typer reads annotations when it builds
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from notifier.nearest import nearest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from notifier.ledger.records import Suppression
     from notifier.recipients.roster import Roster
 
 app = group(N_("Addresses that must not be mailed; each run records them as suppressed."))
@@ -91,7 +93,12 @@ def show(ctx: typer.Context, as_json: bool = options.JSON) -> None:
     if as_json:
         print_json(
             [
-                {"address": it.address, "reason": it.reason, "source": it.source, "at": it.at}
+                {
+                    "address": it.address,
+                    "reason": it.reason,
+                    "source": it.source,
+                    "at": _moment(it).isoformat(timespec="seconds"),
+                }
                 for it in found
             ]
         )
@@ -100,8 +107,15 @@ def show(ctx: typer.Context, as_json: bool = options.JSON) -> None:
     else:
         table(
             (_("address"), _("reason"), _("source"), _("since")),
-            [(it.address, it.reason, it.source, spell_moment(it.at, session.zone)) for it in found],
+            [
+                (it.address, it.reason, it.source, spell_moment(_moment(it), session.zone))
+                for it in found
+            ],
         )
+
+
+def _moment(found: Suppression) -> datetime:
+    return datetime.fromtimestamp(found.at, UTC)
 
 
 def import_file(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from notifier.cli.addresses import parse_one
 from notifier.cli.console import say, table
 from notifier.cli.interrupt import run_async
-from notifier.errors import UsageError
+from notifier.cli.relays import point_to_sandbox
+from notifier.errors import RelayError, UsageError
 from notifier.locale import _, ngettext
 from notifier.model import Recipient
 
@@ -92,7 +93,10 @@ def send_trial(
         for index, it in enumerate(recipients)
     ]
     handful = Handful(parcels)
-    run_async(Pool(relay).run(handful))
+    try:
+        run_async(Pool(relay).run(handful))
+    except RelayError as exc:
+        raise point_to_sandbox(exc, relay) from exc.__cause__
     return [_result(it, handful.submissions[index]) for index, it in enumerate(recipients)]
 
 
