@@ -11,7 +11,9 @@
     columns       which column is the address, the name, the key
     cells         a raw cell -> a plain value
     address       a cell's text -> addresses for the envelope
-    roster        rows -> recipients and rejections, adding up
+    table         a sheet with its header: rows as values by column
+    roster        a campaign's sheet -> recipients and rejections, adding up
+        sieve         one reading, row by row
         joined, folding, trailer   the joined file; rows of one key; totals and signatures
     rejected      rejections written out, ready to mend and import again
 

@@ -7,9 +7,19 @@ from notifier.errors import SheetError
 
 @pytest.mark.parametrize(
     "header",
-    ["Email", "E-mail phụ huynh", "Địa chỉ thư", "ĐỊA CHỈ EMAIL", "Thư điện tử", "Gmail", "email_ph",
-     "Mail liên hệ", "EmailAddress", "Hộp thư"],
-)  # fmt: skip
+    [
+        "Email",
+        "E-mail phụ huynh",
+        "Địa chỉ thư",
+        "ĐỊA CHỈ EMAIL",
+        "Thư điện tử",
+        "Gmail",
+        "email_ph",
+        "Mail liên hệ",
+        "EmailAddress",
+        "Hộp thư",
+    ],
+)
 def test_the_address_column_is_found_by_its_name(write, read, header):
     """In Vietnamese and English, accents, case and punctuation aside."""
     write("s.csv", f"Mã,{header}\nHS1,a@x.example\n")
@@ -18,10 +28,18 @@ def test_the_address_column_is_found_by_its_name(write, read, header):
 
 @pytest.mark.parametrize(
     ("header", "role"),
-    [("Họ và tên", "name"), ("HỌ TÊN", "name"), ("Full name", "name"), ("Tên học sinh", "name"),
-     ("Mã học sinh", "key"), ("MSSV", "key"), ("Mã NV", "key"), ("Student ID", "key"),
-     ("Số báo danh", "key")],
-)  # fmt: skip
+    [
+        ("Họ và tên", "name"),
+        ("HỌ TÊN", "name"),
+        ("Full name", "name"),
+        ("Tên học sinh", "name"),
+        ("Mã học sinh", "key"),
+        ("MSSV", "key"),
+        ("Mã NV", "key"),
+        ("Student ID", "key"),
+        ("Số báo danh", "key"),
+    ],
+)
 def test_names_and_keys_are_found_by_their_names(write, read, header, role):
     """What the campaign doesn't name is found where sheets call it as sheets do."""
     write("s.csv", f"{header},Email\nX1,a@x.example\n")

@@ -11,6 +11,7 @@ from notifier.recipients.kinds import Kind, look
 
 
 def archive(*names):
+    """A zip with these entries."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as book:
         for name in names:

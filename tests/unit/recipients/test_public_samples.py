@@ -26,14 +26,15 @@ pytestmark = pytest.mark.skipif(not FILES, reason=MISSING)
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_every_sample_is_read_or_told_within_bounds(path):
     """A table or a SheetError with place and next step; no file takes the machine down."""
+    error = None
     try:
         sheet = open_sheet(path, sheet=None, limits=LimitSettings())
         for name in sheet.names or (None,):
             for row in open_sheet(path, sheet=name, limits=LimitSettings()).rows():
                 assert isinstance(row, list)
-    except SheetError as error:
-        assert error.where
-        assert error.next_step
+    except SheetError as exc:
+        error = exc
+    assert error is None or (error.where and error.next_step)
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 600_000  # kB
 
 
@@ -53,7 +54,7 @@ def test_csv_spectrum_reads_as_published(path):
 
 
 def test_protected_samples_are_told_as_such():
-    """xls files with a password, as Excel 2002 wrote them."""
+    """Files with a password, as Excel 2002 wrote them."""
     for path in SHEETS.glob("sheetjs/*password*"):
         with pytest.raises(SheetError, match="password"):
             open_sheet(path, sheet=None, limits=LimitSettings())

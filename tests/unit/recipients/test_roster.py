@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from notifier.campaign import JoinSpec, RecipientsSpec
 from notifier.errors import SheetError, TemplateError
 from notifier.model import Recipient, Rejection
-from notifier.recipients import roster as roster_module
 from notifier.recipients.roster import open_roster
+from notifier.recipients.sieve import Sieve
 from notifier.settings import LimitSettings
 
 
@@ -45,10 +45,13 @@ def test_a_row_without_address_is_a_rejection_that_keeps_the_row(write, read):
 
 def test_blank_and_total_rows_are_skipped_and_counted(write, read):
     """Nobody is called Tổng cộng or signs as a pupil; blank rows are only counted."""
-    write("s.csv", "STT,Mã HS,Họ tên,Email,Toán\n1,HS1,An,an@x.example,8\n,,,,\n"
-          "2,HS2,Bình,binh@x.example,9\nTổng cộng,,,,17\n,,Trung bình lớp,,8.5\nTotal:,,,,17\n"
-          ",,,,\n,,,\"Hà Nội, ngày 12 tháng 1 năm 2027\",\n,Người lập biểu,,Hiệu trưởng,\n"
-          ",Nguyễn Văn A,,Trần Thị B,\n")  # fmt: skip
+    write(
+        "s.csv",
+        "STT,Mã HS,Họ tên,Email,Toán\n1,HS1,An,an@x.example,8\n,,,,\n"
+        "2,HS2,Bình,binh@x.example,9\nTổng cộng,,,,17\n,,Trung bình lớp,,8.5\nTotal:,,,,17\n"
+        ',,,,\n,,,"Hà Nội, ngày 12 tháng 1 năm 2027",\n,Người lập biểu,,Hiệu trưởng,\n'
+        ",Nguyễn Văn A,,Trần Thị B,\n",
+    )
     found = read("s.csv")
     assert found.addresses == ["an@x.example", "binh@x.example"]
     assert found.rejections == []
@@ -97,8 +100,11 @@ def test_without_a_key_the_address_is_the_key(write, read):
 
 def test_long_form_rows_fold_into_one_message_per_key(write, read):
     """One row per pupil and subject; the template sees them all."""
-    write("s.csv", "Mã HS,Email,Môn,Điểm\nHS1,a@x.example,Toán,8\nHS2,b@x.example,Toán,9\n"
-          "HS1,a@x.example,Văn,7\nHS1,,Sử,6\n")  # fmt: skip
+    write(
+        "s.csv",
+        "Mã HS,Email,Môn,Điểm\nHS1,a@x.example,Toán,8\nHS2,b@x.example,Toán,9\n"
+        "HS1,a@x.example,Văn,7\nHS1,,Sử,6\n",
+    )
     found = read("s.csv", fold="key", key="Mã HS")
     first, second = found.recipients
     assert (first.line, first.key, first.address) == (2, "HS1", "a@x.example")
@@ -117,13 +123,19 @@ def test_rows_of_a_key_without_any_address_are_all_rejected(write, read):
 def test_addresses_kept_in_another_file_are_joined(write, read):
     """Unmatched rows of either side are told; numbers and texts of the same id match."""
     write("diem.xlsx", [["Mã HS", "Toán"], [153590, 8.5], [153591, 9], [153592, 7]])
-    write("ph.csv", "Mã HS,Họ tên,Email\n153590.0,An,a@x.example\n153591,Bình,b@x.example\n"
-          "153599,Chi,c@x.example\n")  # fmt: skip
+    write(
+        "ph.csv",
+        "Mã HS,Họ tên,Email\n153590.0,An,a@x.example\n153591,Bình,b@x.example\n"
+        "153599,Chi,c@x.example\n",
+    )
     found = read("diem.xlsx", join={"file": "ph.csv", "on": "Mã HS"})
     assert found.addresses == ["a@x.example", "b@x.example"]
     assert dict(found.recipients[0].row) == {
-        "Mã HS": 153590, "Toán": 8.5, "Họ tên": "An", "Email": "a@x.example"
-    }  # fmt: skip
+        "Mã HS": 153590,
+        "Toán": 8.5,
+        "Họ tên": "An",
+        "Email": "a@x.example",
+    }
     (only,) = found.rejections
     assert (only.line, only.column, only.value) == (4, "Mã HS", "153592")
     assert "ph.csv" in only.reason
@@ -194,15 +206,19 @@ def test_failed_formulas_are_told(write, read):
     write("s.csv", "Mã HS,Email,Toán\nHS1,a@x.example,#N/A\nHS2,#REF!,8\n")
     found = read("s.csv")
     assert [(it.line, it.column, it.value) for it in found.notes] == [
-        (2, "Toán", "#N/A"), (3, "Email", "#REF!")
-    ]  # fmt: skip
+        (2, "Toán", "#N/A"),
+        (3, "Email", "#REF!"),
+    ]
     assert [it.line for it in found.rejections] == [3]
 
 
 def test_a_csv_row_that_slipped_is_rejected(write, read):
     """An unquoted separator moves every later cell: nobody gets a neighbour's mark."""
-    write("s.csv", "Mã HS,Họ tên,Email,Toán\nHS1,An,a@x.example,8\n"
-          "HS2,Bình,b@x.example,9\nHS3,Chi,c@x.example,7\nHS4,Lê, Dung,d@x.example,8\n")  # fmt: skip
+    write(
+        "s.csv",
+        "Mã HS,Họ tên,Email,Toán\nHS1,An,a@x.example,8\n"
+        "HS2,Bình,b@x.example,9\nHS3,Chi,c@x.example,7\nHS4,Lê, Dung,d@x.example,8\n",
+    )
     found = read("s.csv")
     assert [it.line for it in found.rejections] == [5]
     assert "more cells" in found.reasons[0]
@@ -249,12 +265,23 @@ def test_a_missing_file_is_told_with_the_nearest(write, read):
 
 
 _ADDRESS = st.sampled_from(
-    ["a@x.example", "A@x.example", "b@x.example", "bad", "c@x.example; d@x.example",
-     "a@x.example; bad", "bad; worse", "a@x.example, a@x.example", "", " "]
-)  # fmt: skip
+    [
+        "a@x.example",
+        "A@x.example",
+        "b@x.example",
+        "bad",
+        "c@x.example; d@x.example",
+        "a@x.example; bad",
+        "bad; worse",
+        "a@x.example, a@x.example",
+        "",
+        " ",
+    ]
+)
 _KEY = st.sampled_from(["HS1", "HS2", "HS3", "", "Tổng cộng", "1", "1.0"])
-_ROWS = st.lists(st.tuples(_KEY, st.sampled_from(["An", "", "Bình  B", "Người lập biểu"]), _ADDRESS),
-                 max_size=12)  # fmt: skip
+_ROWS = st.lists(
+    st.tuples(_KEY, st.sampled_from(["An", "", "Bình  B", "Người lập biểu"]), _ADDRESS), max_size=12
+)
 
 
 def _csv(rows):
@@ -266,15 +293,17 @@ def _csv(rows):
 @settings(max_examples=150, deadline=None)
 @given(rows=_ROWS, folds=st.booleans(), names_key=st.booleans(), joins=st.booleans())
 def test_the_sums_hold_and_nothing_is_lost(rows, folds, names_key, joins):
-    """rows + extra addresses = recipients + rejections + folded; every line ends somewhere."""
+    """Rows + extra addresses = recipients + rejections + folded; every line ends somewhere."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "s.csv").write_text(_csv([("HS9", "Chi", "z@x.example"), *rows]), "utf-8")
         (root / "j.csv").write_text("Mã HS;Tổ\nHS9;1\nHS1;1\nHS1;2\n1;3\n", "utf-8")
         spec = RecipientsSpec(
-            file="s.csv", fold="key" if folds else None, key="Mã HS" if names_key else None,
+            file="s.csv",
+            fold="key" if folds else None,
+            key="Mã HS" if names_key else None,
             join=JoinSpec(file="j.csv", on="Mã HS") if joins else None,
-        )  # fmt: skip
+        )
         roster = open_roster(spec, root=root, limits=LimitSettings())
         items = list(roster)
         tally = roster.tally
@@ -299,7 +328,7 @@ def test_the_short_way_gives_what_the_long_way_gives(rows):
         roster = open_roster(RecipientsSpec(file="s.csv"), root=root, limits=LimitSettings())
         short, notes, tally = list(roster), roster.notes, roster.tally
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(roster_module._Pass, "_swift", lambda *_: None)
+            patch.setattr(Sieve, "_swift", lambda *_: None)
             assert list(roster) == short
         assert roster.notes == notes
         assert roster.tally == tally

@@ -25,6 +25,7 @@ ROWS = [
 
 
 def xls(rows):
+    """An xls of one sheet."""
     book = xlwt.Workbook()
     sheet = book.add_sheet("HK1")
     style = xlwt.easyxf(num_format_str="DD/MM/YYYY")
@@ -38,6 +39,7 @@ def xls(rows):
 
 
 def ods(rows):
+    """An ods of one sheet."""
     document = OpenDocumentSpreadsheet()
     table = Table(name="HK1")
     for row in rows:
@@ -61,8 +63,10 @@ def ods(rows):
 @pytest.mark.parametrize("kind", ["xlsx", "xls", "ods"])
 def test_a_workbook_of_any_kind_becomes_the_same_recipients(write, read, kind):
     """Zeros kept, whole numbers whole, dates dates."""
-    write(f"s.{kind}", {"xlsx": ROWS, "xls": None, "ods": None}[kind] or
-          {"xls": xls, "ods": ods}[kind](ROWS))  # fmt: skip
+    write(
+        f"s.{kind}",
+        {"xlsx": ROWS, "xls": None, "ods": None}[kind] or {"xls": xls, "ods": ods}[kind](ROWS),
+    )
     found = read(f"s.{kind}")
     assert found.reading.format == kind
     assert [it.key for it in found.recipients] == ["007", "153590"]
@@ -73,22 +77,48 @@ def test_a_workbook_of_any_kind_becomes_the_same_recipients(write, read, kind):
 
 def test_cells_are_as_the_sheet_shows_them(write, read):
     """Number formats are part of what people see: padded ids, rounded marks, percents."""
-    rows = [["Mã HS", "Email", "TB", "Chuyên cần", "SĐT", "Mã", "Giờ", "Lúc"],
-            [7, "a@x.example", 8.466666, 0.95, 912345678, 12, time(7, 30), datetime(2027, 1, 2, 7)],
-            [8, "b@x.example", 8.45, 0.5, 1, 3, time(8), datetime(2027, 1, 2)]]  # fmt: skip
-    formats = {"A2": "000", "A3": "000", "C2": "0.0", "C3": "0.0", "D2": "0%", "D3": "0%",
-               "E2": "0000 000 000", "F2": '"HS"000', "H2": "dd/mm/yyyy hh:mm"}  # fmt: skip
+    rows = [
+        ["Mã HS", "Email", "TB", "Chuyên cần", "SĐT", "Mã", "Giờ", "Lúc"],
+        [
+            7,
+            "a@x.example",
+            8.466666,
+            0.95,
+            912345678,
+            12,
+            time(7, 30),
+            datetime.fromisoformat("2027-01-02T07:00:00"),
+        ],
+        [8, "b@x.example", 8.45, 0.5, 1, 3, time(8), datetime.fromisoformat("2027-01-02T00:00:00")],
+    ]
+    formats = {
+        "A2": "000",
+        "A3": "000",
+        "C2": "0.0",
+        "C3": "0.0",
+        "D2": "0%",
+        "D3": "0%",
+        "E2": "0000 000 000",
+        "F2": '"HS"000',
+        "H2": "dd/mm/yyyy hh:mm",
+    }
     write("s.xlsx", rows, formats=formats)
     first, second = (dict(it.row) for it in read("s.xlsx").recipients)
     assert first == {
-        "Mã HS": "007", "Email": "a@x.example", "TB": 8.5, "Chuyên cần": "95%",
-        "SĐT": "0912 345 678", "Mã": "HS012", "Giờ": time(7, 30), "Lúc": datetime(2027, 1, 2, 7),
-    }  # fmt: skip
+        "Mã HS": "007",
+        "Email": "a@x.example",
+        "TB": 8.5,
+        "Chuyên cần": "95%",
+        "SĐT": "0912 345 678",
+        "Mã": "HS012",
+        "Giờ": time(7, 30),
+        "Lúc": datetime.fromisoformat("2027-01-02T07:00:00"),
+    }
     assert (second["TB"], second["Lúc"]) == (8.5, date(2027, 1, 2))
 
 
 def test_failed_formulas_are_seen_in_xlsx(write, read):
-    """calamine passes them as blanks; the sheet's XML tells."""
+    """The reader passes them as blanks; the sheet's XML tells."""
     data = io.BytesIO(write("t.xlsx", [["Email", "Toán"], ["a@x.example", 7]]).read_bytes())
     out = io.BytesIO()
     with zipfile.ZipFile(data) as old, zipfile.ZipFile(out, "w") as new:
@@ -103,6 +133,7 @@ def test_failed_formulas_are_seen_in_xlsx(write, read):
 
 
 def book_of(*titles, hidden=()):
+    """An xlsx with sheets of one address each, named for the sheet."""
     book = openpyxl.Workbook()
     book.remove(book.active)
     for title in titles:
@@ -152,8 +183,11 @@ def test_the_first_sheet_with_cells_is_the_default(write, read):
 
 def test_a_truncated_workbook_is_damaged(write, read):
     """Cut anywhere, in each format."""
-    for kind, data in (("xls", xls(ROWS)), ("ods", ods(ROWS)),
-                       ("xlsx", write("t.xlsx", ROWS).read_bytes())):  # fmt: skip
+    for kind, data in (
+        ("xls", xls(ROWS)),
+        ("ods", ods(ROWS)),
+        ("xlsx", write("t.xlsx", ROWS).read_bytes()),
+    ):
         for share in (0.1, 0.5, 0.9):
             write(f"s.{kind}", data[: int(len(data) * share)])
             with pytest.raises(SheetError):
@@ -176,7 +210,11 @@ _HEAD = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/
 
 def test_cells_far_apart_do_not_allocate_what_lies_between(write, read):
     """Two cells, A1 and XFD1048576, span 17 billion: an error, and this process lives."""
-    cells = '<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
+    first, last = (
+        f'<row r="{row}"><c r="{column}{row}"><v>1</v></c></row>'
+        for column, row in (("A", 1), ("XFD", 1_048_576))
+    )
+    cells = first + last
     sheet_xml(write, "s.xlsx", f"{_HEAD}<sheetData>{cells}</sheetData></worksheet>")
     with pytest.raises(SheetError) as caught:
         read("s.xlsx")
@@ -185,8 +223,10 @@ def test_cells_far_apart_do_not_allocate_what_lies_between(write, read):
 
 def test_a_dimension_that_claims_billions_is_not_believed(write, read):
     """The ref is only a hint."""
-    cells = ('<row r="1"><c r="A1" t="inlineStr"><is><t>Email</t></is></c></row>'
-             '<row r="2"><c r="A2" t="inlineStr"><is><t>a@x.example</t></is></c></row>')  # fmt: skip
+    cells = (
+        '<row r="1"><c r="A1" t="inlineStr"><is><t>Email</t></is></c></row>'
+        '<row r="2"><c r="A2" t="inlineStr"><is><t>a@x.example</t></is></c></row>'
+    )
     xml = f'{_HEAD}<dimension ref="A1:XFD1048576"/><sheetData>{cells}</sheetData></worksheet>'
     sheet_xml(write, "s.xlsx", xml)
     assert read("s.xlsx").addresses == ["a@x.example"]
@@ -229,10 +269,12 @@ def test_too_many_parts_are_refused(write, read):
 def test_external_entities_are_not_followed(write, read, tmp_path):
     """No file is read and nothing is fetched through a workbook's XML."""
     (tmp_path / "secret.txt").write_text("canary@secret.example")
-    xml = (f'<!DOCTYPE x [<!ENTITY e SYSTEM "file://{tmp_path}/secret.txt">]>{_HEAD}<sheetData>'
-           '<row r="1"><c r="A1" t="inlineStr"><is><t>Email</t></is></c></row>'
-           '<row r="2"><c r="A2" t="inlineStr"><is><t>&e;</t></is></c></row>'
-           "</sheetData></worksheet>")  # fmt: skip
+    xml = (
+        f'<!DOCTYPE x [<!ENTITY e SYSTEM "file://{tmp_path}/secret.txt">]>{_HEAD}<sheetData>'
+        '<row r="1"><c r="A1" t="inlineStr"><is><t>Email</t></is></c></row>'
+        '<row r="2"><c r="A2" t="inlineStr"><is><t>&e;</t></is></c></row>'
+        "</sheetData></worksheet>"
+    )
     sheet_xml(write, "s.xlsx", xml)
     try:
         found = read("s.xlsx")
