@@ -76,14 +76,14 @@ def extracted() -> Catalog:
 
 
 def placeholders(message: str | tuple[str, ...]) -> set[str]:
-    """The names in braces of a sentence; braces that are no placeholders count as themselves."""
+    """The names in braces of a sentence; other braces are text."""
     texts = message if isinstance(message, tuple) else (message,)
     try:
         return {
             name for text in texts for _t, name, _f, _c in string.Formatter().parse(text) if name
         }
     except ValueError:  # a sentence that shows braces and is not formatted
-        return set(re.findall(r"\{[^}]*\}?", " ".join(texts)))
+        return set(re.findall(r"\{(\w+)\}", " ".join(texts)))
 
 
 def po_path(locale: str) -> Path:

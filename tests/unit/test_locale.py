@@ -99,10 +99,10 @@ def test_what_counts_as_computed(tmp_path, monkeypatch, call, is_computed):
 
 
 def test_placeholders_are_names_in_braces():
-    """Formats and conversions are no part of the name; braces that are shown count as text."""
+    """Formats and conversions are no part of the name; braces that are shown are text."""
     assert tool.placeholders("{count:,} of {total!r}, {{no}}") == {"count", "total"}
     assert tool.placeholders(("{a}", "{b}")) == {"a", "b"}
-    assert tool.placeholders('like "{{ x }" {') == {"{{ x }", "{"}
+    assert tool.placeholders("A brace { is not closed in {file}.") == {"file"}
 
 
 @pytest.mark.usefixtures("restored")
