@@ -163,7 +163,7 @@ async def deliver(
             ledger.register_worker, socket.gethostname(), os.getpid(), job.run.id
         )
         try:
-            await writer.call(ledger.recover, job.run.id)
+            await writer.call(ledger.recover, job.run.id, job.resends_doubt)
             throttle = await _make_throttle(job, ledger, writer, clock)
             feed, meter = _make_feed(
                 job, ledger, writer, throttle, worker_id=worker_id, clock=clock

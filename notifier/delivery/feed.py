@@ -34,6 +34,7 @@ from notifier.model import (
     Message,
     Outcome,
     Recipient,
+    RunState,
     Scope,
     Stage,
     State,
@@ -62,6 +63,8 @@ ASSEMBLY_SLICE = 8
 #: until a connection looks again.
 BACKLOG = 2_000
 BREATH = 0.02
+#: Seconds between two looks at what another worker still holds of the run.
+COMPANY = 0.5
 
 
 @dataclass(slots=True)
@@ -232,12 +235,24 @@ class RunFeed:
             await self._stir()
             return True
         due_at = await self._writer.call(self._ledger.next_due_at, self._terms.run_id)
+        if due_at is None and await self._others_hold_some():
+            await self._stir(COMPANY)
+            return True
         if due_at is None or (not self._terms.waits and due_at > self._terms.clock()):
             return False
         self.waiting_until = due_at
         await self._stir(max(0.01, due_at - self._terms.clock()))
         self.waiting_until = None
         return True
+
+    async def _others_hold_some(self) -> bool:
+        """Whether another worker is on the rest of the run; what a dead one held is due again."""
+        run_id = self._terms.run_id
+        await self._writer.call(self._ledger.recover, run_id, self._terms.resends_doubt)
+        counts = await self._writer.call(self._ledger.counts, run_id)
+        run = await self._writer.call(self._ledger.get_run, run_id)
+        held = counts.get(State.CLAIMED, 0) + counts.get(State.SUBMITTING, 0)
+        return held > 0 and run.state is RunState.ACTIVE
 
     async def _stir(self, seconds: float | None = None) -> None:
         """Until something changed, or for so many seconds."""

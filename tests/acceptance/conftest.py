@@ -41,6 +41,19 @@ relay: main
 """
 
 
+class Capture(io.TextIOWrapper):
+    """A standard stream that is kept, with the binary buffer that a real one has."""
+
+    def __init__(self):
+        super().__init__(io.BytesIO(), encoding="utf-8", write_through=True, newline="")
+
+    @property
+    def text(self):
+        """What was written."""
+        self.flush()
+        return self.buffer.getvalue().decode()
+
+
 class School:
     """A workspace with one campaign, and the notifier command in it."""
 
@@ -62,11 +75,11 @@ class School:
     def run(self, *arguments):
         """Run a command here; its exit code, output and errors."""
         before = current()
-        out, err = io.StringIO(), io.StringIO()
+        out, err = Capture(), Capture()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = run(["--workspace", str(self.root), *arguments])
         use(before)
-        return code, out.getvalue(), err.getvalue()
+        return code, out.text, err.text
 
     def json(self, *arguments):
         """Run a command with `--json`; its exit code and what it printed."""

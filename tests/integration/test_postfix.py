@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,10 @@ import time
 from pathlib import Path
 
 import pytest
+
+from notifier.cli import run
+from notifier.ledger.reports import Reader
+from notifier.model import State
 
 DAEMONS = Path("/usr/lib/postfix/sbin")
 
@@ -35,7 +40,9 @@ mynetworks = 127.0.0.0/8
 relay_transport = discard:
 default_transport = discard:
 smtpd_data_restrictions = reject_unauth_pipelining
-smtpd_recipient_restrictions = check_recipient_access inline:{{ {{nobody@parents.example = 550 5.1.1 no such user}} }}, permit_mynetworks, reject
+smtpd_recipient_restrictions =
+  check_recipient_access inline:{{ {{nobody@parents.example = 550 5.1.1 no such user}} }},
+  permit_mynetworks, reject
 """
 
 MASTER = """\
@@ -104,3 +111,37 @@ def postfix():
     finally:
         instance.command("stop")
         shutil.rmtree(root, ignore_errors=True)
+
+
+def make_workspace(root, port, recipients):
+    """One campaign for so many recipients, through that Postfix."""
+    for folder in ("campaigns", "templates/marks", "data"):
+        (root / folder).mkdir(parents=True)
+    (root / "notifier.toml").write_text(
+        '[workspace]\nlocale = "en"\n[relays.main]\nhost = "127.0.0.1"\n'
+        f'port = {port}\ntls = "none"\nmax_connections = 4\n'
+    )
+    (root / "campaigns/marks.yaml").write_text(
+        "title: Marks\nfrom: office@nguyendu.example\n"
+        "recipients: {file: data/marks.csv, key: id}\ntemplate: marks\nrelay: main\n"
+    )
+    (root / "templates/marks/subject.txt").write_text("Điểm của {{ name }}")
+    (root / "templates/marks/body.html").write_text("<p>{{ name }}: {{ row.mark }}</p>\n.\n..\n")
+    rows = [f"HS{n:05},Nguyễn Văn {n},p{n}@parents.example,{n % 11}" for n in recipients]
+    rows.append("HS99999,Nobody,nobody@parents.example,5")
+    (root / "data/marks.csv").write_text("\n".join(["id,name,email,mark", *rows]), "utf-8")
+
+
+def test_postfix_queues_what_the_ledger_says_was_accepted(postfix, tmp_path, capsys):
+    """1,000 messages: Postfix' log and the ledger agree on each, by Message-ID and queue id."""
+    make_workspace(tmp_path, postfix.port, range(1_000))
+    code = run(["--workspace", str(tmp_path), "send", "marks", "--live", "--json"])
+    summary = json.loads(capsys.readouterr().out)
+    assert code == 1
+    assert summary["counts"] == {"accepted": 1_000, "refused": 1}
+    queued = postfix.queued(1_000)
+    assert len(queued) == 1_000
+    with Reader.open(tmp_path / "data/ledger.sqlite") as reader:
+        for row in reader.deliveries(summary["run"], states=[State.ACCEPTED]):
+            token = reader.delivery(row.id).token
+            assert queued[f"<{token}@nguyendu.example>"] in row.text
