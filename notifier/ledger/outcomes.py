@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from notifier.errors import LocalProtocolError
 from notifier.ledger import statements
 from notifier.locale import _
-from notifier.model import State
+from notifier.model import Stage, State
 
 if TYPE_CHECKING:
     import sqlite3
@@ -120,14 +120,19 @@ class Recorder:
 
 
 def check(results: Sequence[Result]) -> None:
-    """LocalProtocolError for an `accepted` without a 2yz reply: nothing else may set it."""
+    """LocalProtocolError for `accepted` without a 2yz to the end of data: nothing else sets it."""
     for it in results:
-        if it.state is State.ACCEPTED and (it.code is None or not 200 <= it.code < 300):  # noqa: PLR2004 - RFC 5321's first digit
+        if it.state is State.ACCEPTED and not _is_proof(it):
             raise LocalProtocolError(
                 _("A delivery can't be accepted without the relay's 2yz reply."),
                 where=_("delivery {delivery}").format(delivery=it.delivery_id),
                 next_step=_("This is a mistake in notifier; please report it."),
             )
+
+
+def _is_proof(result: Result) -> bool:
+    code = result.code
+    return result.stage is Stage.BODY and code is not None and 200 <= code < 300  # noqa: PLR2004 - RFC 5321's first digit
 
 
 def _waves(

@@ -63,7 +63,8 @@ SELECT d.id, d.run_id, p.line, p.key, p.name, p.address, d.state, d.attempts, d.
 _JOINED = """
 FROM recipient p CROSS JOIN delivery d ON d.id = p.delivery_id
 LEFT JOIN attempt a ON a.delivery_id = d.id AND a.ordinal = (
-    SELECT max(l.ordinal) FROM attempt l WHERE l.delivery_id = d.id AND l.note <> 'late')
+    SELECT max(l.ordinal) FROM attempt l WHERE l.delivery_id = d.id
+    AND CASE d.state WHEN 'accepted' THEN l.outcome = 'accepted' ELSE l.note <> 'late' END)
 """
 _STATES = " AND d.state IN (SELECT value FROM json_each(?))"
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from notifier.ledger.transitions import BY_RESULT, LATE
-from notifier.model import Stage, State
+from notifier.model import Cause, Stage, State
 
 #: Rows of one VALUES list: a batch is padded to the next of these with empty rows, so that few
 #: statements are ever prepared.
@@ -55,18 +55,26 @@ def _pairs(pairs: frozenset[tuple[State, State]], kind: str) -> str:
 
 #: A worker's own deliveries; a reply that comes too late for the worker still settles a doubt.
 #: Late refusals must be about the very attempt that is in doubt; a late 2yz is true in any case.
+#: That `accepted` comes with a 2yz to the end of data was checked before (`outcomes.check`).
 _PRIOR = f"""
 CASE WHEN d.worker_id = r.worker_id AND EXISTS (
     SELECT 1 FROM temp.legal l WHERE l.kind = 'own' AND l.prior = d.state AND l.state = r.state
-) AND (r.state <> '{State.ACCEPTED}' OR r.code BETWEEN 200 AND 299) THEN d.state
+) THEN d.state
 WHEN d.worker_id IS NOT r.worker_id AND d.digest IS NOT NULL
  AND r.stage = '{Stage.BODY}' AND r.code IS NOT NULL AND EXISTS (
     SELECT 1 FROM temp.legal l WHERE l.kind = 'late' AND l.prior = d.state AND l.state = r.state
-) AND CASE WHEN r.state = '{State.ACCEPTED}' THEN r.code BETWEEN 200 AND 299
-    ELSE r.worker_id IS (
-        SELECT a.worker_id FROM attempt a WHERE a.delivery_id = d.id AND a.ordinal = d.tries
-    ) END THEN d.state END
+) AND (r.state = '{State.ACCEPTED}' OR r.worker_id IS (
+    SELECT a.worker_id FROM attempt a WHERE a.delivery_id = d.id AND a.ordinal = d.tries
+)) THEN d.state END
 """  # noqa: S608 - constants of ours
+
+#: A 2yz reply came late, while a copy was on the wire: of the delivery of `r`.
+HAS_PROOF = f"""EXISTS (SELECT 1 FROM attempt p WHERE p.delivery_id = r.delivery_id
+    AND p.note = 'late' AND p.outcome = '{State.ACCEPTED}')"""
+#: What becomes of such a delivery when its copy was not accepted.
+PROVEN = f"""state = '{State.ACCEPTED}', cause = '{Cause.ACCEPTED}', next_attempt_at = NULL,
+    code = (SELECT p.code FROM attempt p WHERE p.delivery_id = delivery.id
+        AND p.note = 'late' AND p.outcome = '{State.ACCEPTED}' LIMIT 1)"""
 
 #: Temporary tables, and the doors through which a batch becomes one transaction. `lost` is a
 #: function that collects the intents that were not their worker's any more.
@@ -123,6 +131,11 @@ CREATE TEMP TRIGGER record_batch INSTEAD OF INSERT ON record_door BEGIN
         FROM result WHERE run_id IS NOT NULL;
     INSERT INTO moved SELECT run_id, prior, state, CAST(at AS INTEGER), count(*)
         FROM result WHERE prior IS NOT NULL GROUP BY run_id, prior, state, CAST(at AS INTEGER);
+    UPDATE delivery SET {PROVEN} WHERE id IN (SELECT r.delivery_id FROM result r
+        WHERE r.prior IS NOT NULL AND r.state <> '{State.ACCEPTED}' AND {HAS_PROOF});
+    INSERT INTO moved SELECT r.run_id, r.state, '{State.ACCEPTED}', NULL, count(*) FROM result r
+        WHERE r.prior IS NOT NULL AND r.state <> '{State.ACCEPTED}' AND {HAS_PROOF}
+        GROUP BY r.run_id, r.state;
     INSERT INTO tick (run_id, second, outcome, count)
         SELECT run_id, second, state, sum(size) FROM moved WHERE second IS NOT NULL
         GROUP BY run_id, second, state

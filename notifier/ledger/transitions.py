@@ -7,7 +7,9 @@
 `accepted` is reached in two ways only, both with a stored 2yz reply to the end of data: from
 `submitting` by the worker that holds the delivery, and by a *late* reply (`LATE`): a worker that
 was taken for dead wakes up and brings the reply to a message whose intent had been durable. Its
-proof settles the doubt, and stops a second copy that has not been intended yet.
+proof settles whatever was planned since, and stops a second copy that has not been intended yet.
+Where that copy is on the wire already, its own outcome comes first; the proof counts unless that
+is `accepted` too.
 """
 
 from __future__ import annotations
@@ -35,11 +37,14 @@ BY_RESULT: frozenset[tuple[State, State]] = frozenset(
 #: By a reply to the end of data that comes after the delivery was taken from its worker.
 LATE: frozenset[tuple[State, State]] = frozenset(
     {
-        # It was accepted, whatever was planned since; only a copy on its way is left alone.
+        # It was accepted, whatever was planned or happened to a copy since.
         (State.UNKNOWN, State.ACCEPTED),
         (State.PENDING, State.ACCEPTED),
         (State.DEFERRED, State.ACCEPTED),
         (State.CLAIMED, State.ACCEPTED),
+        (State.REFUSED, State.ACCEPTED),
+        (State.EXPIRED, State.ACCEPTED),
+        (State.CANCELLED, State.ACCEPTED),
         # It was not taken: the doubt of this very attempt is over.
         (State.UNKNOWN, State.REFUSED),
         (State.UNKNOWN, State.DEFERRED),

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from notifier.errors import GuardError, UsageError
+from notifier.ledger.enrolment import token_of
+from notifier.ledger.ledger import Ledger, NewRun
+from notifier.model import Cause, Recipient, Rejection, RunState, State
+
+ONE = Recipient(2, "A", "a@x.example", "An", {"Điểm": 9.5})
+TWO = Recipient(2, "A", "b@x.example", "An", {"Điểm": 9.5})
+NEW = NewRun("grades", "2027-01-15", "Marks", "main", source_digest="sd")
+
+
+def test_one_occurrence_is_one_run(desk):
+    """Started twice, by whomever: the same run, as it is."""
+    run = desk.ledger.start_run(NEW)
+    assert desk.ledger.start_run(NewRun("grades", "2027-01-15", "Other", "other")) == run
+    assert desk.ledger.start_run(NewRun("grades", "2027-02-15", "Marks", "main")).id != run.id
+    assert (run.state, run.source_digest) == (RunState.ENROLLING, "sd")
+
+
+def test_enrolment_broken_off_and_begun_again_gives_the_same_rows(desk):
+    """Every recipient and rejection once, with the same token, whatever was written before."""
+    recipients = [Recipient(n, f"K{n}", f"{n}@x.example", "", {}) for n in range(10)]
+    rejections = [Rejection(n, "Email", "x", "no") for n in (20, 20, 21)]
+    run = desk.ledger.start_run(NEW)
+    desk.ledger.enrol(run.id, recipients[:6], rejections[:1])
+    before = desk.every("SELECT delivery_id, token FROM recipient ORDER BY delivery_id")
+    run = desk.ledger.start_run(NEW)
+    desk.ledger.enrol(run.id, recipients[:4], rejections[:1])
+    desk.ledger.enrol(run.id, recipients[4:], rejections[1:])
+    desk.ledger.finish_enrolment(run.id, rows=13)
+    rows = desk.every("SELECT delivery_id, token FROM recipient ORDER BY delivery_id")
+    assert rows[:6] == before
+    assert len(rows) == 10
+    assert desk.one("SELECT count(*), sum(again) FROM rejection") == (3, 1)
+    assert desk.ledger.get_run(run.id).state is RunState.ACTIVE
+
+
+def test_two_addresses_of_a_row_are_two_deliveries(desk):
+    """Each with its own token and outcome; the sum knows of the second."""
+    run = desk.ledger.start_run(NEW)
+    desk.ledger.enrol(run.id, [ONE, TWO, ONE], [])
+    desk.ledger.finish_enrolment(run.id, rows=1, extra_addresses=1)
+    assert desk.one("SELECT count(DISTINCT token) FROM recipient") == (2,)
+
+
+def test_a_suppressed_address_is_recorded_and_never_mailed(desk):
+    """Compared without regard to case; counted as suppressed at once."""
+    desk.ledger.suppress("A@X.example", "asked", "command")
+    run = desk.ledger.start_run(NEW)
+    desk.ledger.enrol(run.id, [ONE, TWO], [])
+    desk.ledger.finish_enrolment(run.id, rows=2)
+    assert desk.ledger.counts(run.id) == {State.PENDING: 1, State.SUPPRESSED: 1}
+    assert desk.one("SELECT cause FROM delivery WHERE state = 'suppressed'") == (Cause.SUPPRESSED,)
+    (claimed,) = desk.ledger.claim(run.id, desk.worker(run.id), 5)
+    assert claimed.address == "b@x.example"
+
+
+def test_nothing_is_due_before_every_row_is_in(desk):
+    """A run that is still enrolling can't be claimed from, and takes no rows afterwards."""
+    run = desk.ledger.start_run(NEW)
+    desk.ledger.enrol(run.id, [ONE], [])
+    assert desk.ledger.claim(run.id, desk.worker(run.id), 5) == []
+    desk.ledger.finish_enrolment(run.id, rows=1)
+    desk.ledger.finish_enrolment(run.id, rows=1)
+    with pytest.raises(UsageError):
+        desk.ledger.enrol(run.id, [TWO], [])
+
+
+def test_sums_that_dont_agree_stop_the_run(desk):
+    """GuardError instead of a run that can't account for a row; nothing becomes due."""
+    run = desk.ledger.start_run(NEW)
+    desk.ledger.enrol(run.id, [ONE], [])
+    with pytest.raises(GuardError) as caught:
+        desk.ledger.finish_enrolment(run.id, rows=2)
+    assert f"cancel {run.id}" in caught.value.next_step
+    assert desk.ledger.get_run(run.id).state is RunState.ENROLLING
+
+
+def test_a_token_is_128_bits_of_everything_that_makes_a_delivery(desk, tmp_path):
+    """26 letters and digits; another ledger, occurrence, key or address gives another."""
+    run = desk.ledger.start_run(NEW)
+    other = desk.ledger.start_run(NewRun("grades", "later", "", ""))
+    tokens = {
+        token_of("l", run, "k", "a"),
+        token_of("m", run, "k", "a"),
+        token_of("l", other, "k", "a"),
+        token_of("l", run, "ka", ""),
+        token_of("l", run, "", "ka"),
+    }
+    assert len(tokens) == 5
+    assert all(re.fullmatch("[a-z2-7]{26}", token) for token in tokens)
+    assert token_of("l", run, "k", "a") in tokens
+    with Ledger.open(tmp_path / "other.sqlite") as another:
+        assert another._enroller._ledger_id != desk.ledger._enroller._ledger_id
