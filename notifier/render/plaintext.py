@@ -1,9 +1,9 @@
 """The text version of an HTML mail.
 
-One converter serves twice. As a rule it turns the HTML *template* into a text template, once, when
-the campaign is compiled; filling that in costs a tenth of converting each mail (measured: 12 us
-against 150 us for 3 kB). Where a template can't be converted safely (values that are markup, a list
-opened in one branch and closed in another), each finished HTML is converted instead.
+One converter serves twice. It turns the HTML *template* into a text template, once, when the
+campaign is compiled (`text_template.py`); filling that in costs an eighth of converting each mail
+(measured: 40 us against 310 us for 3 kB). Where a template can't be converted safely (values that
+are markup, a list opened in one branch and closed in another), each finished HTML is converted.
 
 Links become `text <address>`, headings stand alone, lists keep their bullets and numbers, tables
 become aligned columns or `label: value` lines. Styles, scripts and hidden elements are left out.
@@ -13,28 +13,17 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from unicodedata import east_asian_width
 
-from jinja2 import nodes
-
-from notifier.render.flatten import clone
-from notifier.render.skeleton import Tag, bodies, scan_tags, separate
+from notifier.render.skeleton import Tag, scan_tags
+from notifier.render.text_layout import CELL, HEAD, KEEP, LINE, ROW, TABLE, TABLE_END, finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Signs in the converted text that `finish` resolves; C0 separators, which no mail shows.
-# KEEP is a space that stays, LINE the end of a line that is not there yet.
-TABLE, TABLE_END, ROW, CELL, HEAD, KEEP, LINE = "\x02\x03\x1e\x1f\x05\x1d\x1c"
-_SIGNS = re.compile("[\x02\x03\x05\x1c-\x1f]")
-_BLANKS = " \n\t" + LINE
-_INNERMOST = re.compile("\x02([^\x02\x03]*)\x03")
 #: Stand-ins for Jinja's nodes within the HTML of one block: private-use characters.
-_FIRST_ATOM = 0xE000
-_LAST_ATOM = 0xF8FF
-_ATOM = re.compile("[\ue000-\uf8ff]")
+ATOM = re.compile("[\ue000-\uf8ff]")
 
 _SKIPPED = frozenset(
     {"style", "script", "title", "head", "template", "noscript", "textarea", "xmp", "select"}
@@ -49,12 +38,6 @@ _LINES = frozenset(
 _HIDDEN = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all", re.IGNORECASE)
 #: Elements without an end tag (HTML standard, 13.1.2).
 _VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta"})
-#: Columns of an aligned table; a wider one is written as `label: value` lines.
-MAX_WIDTH = 76
-
-
-class NotStaticError(Exception):
-    """The template can't be turned into a text template: convert each finished HTML instead."""
 
 
 @dataclass(slots=True)
@@ -127,7 +110,7 @@ class Converter:
             return
         if self.state.hidden:
             # Control blocks in there may still end it; their text is not wanted.
-            for atom in _ATOM.findall(text):
+            for atom in ATOM.findall(text):
                 self._print_atom(atom)
             return
         if self.state.pre:
@@ -140,7 +123,7 @@ class Converter:
             self._out.append(text)
             return
         for part in re.split("([\ue000-\uf8ff])", text):
-            if _ATOM.match(part):
+            if ATOM.match(part):
                 self._print_atom(part)
             else:
                 self._out.append(part)
@@ -248,199 +231,6 @@ def _without_comments(text: str) -> str:
     return re.sub(r"<!--.*?(?:-->|\Z)|<![^>]*>", "", text, flags=re.DOTALL)
 
 
-# --- the finished text -------------------------------------------------------------------------
-
-
-def finish(text: str) -> str:
-    """The text with its signs resolved: tables laid out, white space in order."""
-    while TABLE in text:
-        laid_out = _INNERMOST.sub(_lay_out, text)
-        if laid_out == text:
-            break
-        text = laid_out
-    text = "\n".join([_settled(line) for line in text.split("\n")])
-    while "\n\n\n" in text:
-        text = text.replace("\n\n\n", "\n\n")
-    return _SIGNS.sub("", text.replace(KEEP, " ")).strip() + "\n"
-
-
-def _settled(line: str) -> str:
-    if LINE in line:
-        return "\n".join([part for item in line.split(LINE) if (part := _single_spaced(item))])
-    return _single_spaced(line)
-
-
-def _single_spaced(line: str) -> str:
-    line = line.strip(" ")
-    return " ".join([word for word in line.split(" ") if word]) if "  " in line else line
-
-
-def _lay_out(found: re.Match[str]) -> str:
-    caption, *parts = found[1].split(ROW)
-    rows = [row for part in parts if any(row := _cells(part))]
-    if not rows:
-        return f"\n\n{caption}\n\n"
-    columns = max(map(len, rows))
-    if columns == 1 or any("\n" in cell or LINE in cell for row in rows for cell in row):
-        lines = ["\n".join(row) for row in rows]  # a table that only places things
-    elif columns == 2:  # noqa: PLR2004 - a label and its value
-        lines = [_pair(row) for row in rows]
-    else:
-        lines = _aligned(rows, has_header=parts[0].count(HEAD) == parts[0].count(CELL))
-    return "\n\n" + "\n".join([line for line in (caption.strip(), *lines) if line]) + "\n\n"
-
-
-def _cells(row: str) -> list[str]:
-    """The cells' texts; without a cell the row's own."""
-    found = [cell.strip(_BLANKS) for cell in row.replace(HEAD, "").split(CELL)]
-    return found[1:] or found
-
-
-def _pair(cells: list[str]) -> str:
-    label = cells[0].rstrip(": ")
-    if len(cells) < 2 or not cells[1]:  # noqa: PLR2004 - a label and its value
-        return cells[0]
-    return f"{label}: {cells[1]}" if label else cells[1]
-
-
-def _aligned(rows: list[list[str]], *, has_header: bool) -> list[str]:
-    count = max(map(len, rows))
-    filled = [[_single_spaced(cell) for cell in row] + [""] * (count - len(row)) for row in rows]
-    widths = [max(map(_width, column)) for column in zip(*filled, strict=True)]
-    if has_header and sum(widths) + 2 * (count - 1) > MAX_WIDTH:
-        return _labelled(filled)
-    return [
-        (KEEP * 2)
-        .join(
-            [
-                cell.replace(" ", KEEP) + KEEP * (width - _width(cell))
-                for cell, width in zip(row, widths, strict=True)
-            ]
-        )
-        .rstrip(KEEP)
-        for row in filled
-    ]
-
-
-def _labelled(table: list[list[str]]) -> list[str]:
-    """Each row as a block of `label: value` lines, for tables too wide for a phone."""
-    labels, *rows = table
-    lines: list[str] = []
-    for row in rows:
-        lines.extend(_pair([label, cell]) for label, cell in zip(labels, row, strict=True) if cell)
-        lines.append(KEEP)
-    return lines
-
-
-def _width(text: str) -> int:
-    if text.isascii():
-        return len(text)
-    return sum(2 if east_asian_width(sign) in "WF" else 1 for sign in text)
-
-
 def from_html(page: str) -> str:
     """The text of a finished HTML mail."""
     return finish(Converter().convert(page))
-
-
-# --- the text template -------------------------------------------------------------------------
-
-#: Filters whose result is markup, or whose argument is.
-_MARKUP_FILTERS = frozenset(
-    {"safe", "e", "escape", "forceescape", "striptags", "_style", "_image", "urlize", "xmlattr"}
-)
-
-
-def text_template(tree: nodes.Template) -> nodes.Template:
-    """The text template of a flattened HTML template. Raises NotStaticError."""
-    _check_values(tree)
-    copy: nodes.Template = clone(tree)
-    _Translator().translate(copy.body)
-    return copy
-
-
-def _check_values(tree: nodes.Template) -> None:
-    macros = (nodes.Macro, nodes.CallBlock, nodes.AssignBlock, nodes.FilterBlock)
-    if next(tree.find_all(macros), None) is not None:
-        raise NotStaticError
-    if any(node.name in _MARKUP_FILTERS for node in tree.find_all(nodes.Filter)):
-        raise NotStaticError
-
-
-def _branches(node: nodes.If) -> list[list[nodes.Node]]:
-    """The ways through a choice, of which exactly one is taken; an absent `else` is one too."""
-    return [node.body, *(other.body for other in node.elif_), node.else_]
-
-
-class _Translator:
-    """Turns the lists of nodes of an HTML template into those of a text template, in place."""
-
-    def __init__(self) -> None:
-        self._converter = Converter()
-
-    def translate(self, body: list[nodes.Node]) -> None:
-        separate(body)
-        atoms: dict[str, nodes.Node] = {}
-        text = "".join(self._stand_in(node, atoms) for node in body)
-        converted = self._convert(text, atoms)
-        body[:] = [
-            self._node(part, atoms, body)
-            for part in re.split("([\ue000-\uf8ff])", converted)
-            if part
-        ]
-
-    def _stand_in(self, node: nodes.Node, atoms: dict[str, nodes.Node]) -> str:
-        if isinstance(node, nodes.Output) and isinstance(node.nodes[0], nodes.TemplateData):
-            data = node.nodes[0].data
-            if _ATOM.search(data):
-                raise NotStaticError
-            return data
-        # The same expression has the same stand-in: a link's address is not repeated behind it.
-        for known, other in atoms.items():
-            if isinstance(node, nodes.Output) and node == other:
-                return known
-        atom = chr(_FIRST_ATOM + len(atoms))
-        if ord(atom) > _LAST_ATOM:
-            raise NotStaticError
-        atoms[atom] = node
-        return atom
-
-    def _convert(self, text: str, atoms: dict[str, nodes.Node]) -> str:
-        translated: set[str] = set()
-
-        def on_atom(atom: str) -> str:
-            node = atoms[atom]
-            if isinstance(node, nodes.Output):
-                return "" if self._converter.state.hidden else atom
-            self._translate_block(node)
-            translated.add(atom)
-            return atom
-
-        outer, self._converter.on_atom = self._converter.on_atom, on_atom
-        converted = self._converter.convert(text)
-        self._converter.on_atom = outer
-        for atom in set(_ATOM.findall(converted)):
-            if not isinstance(atoms[atom], nodes.Output) and atom not in translated:
-                # A control block within an attribute (an address): not HTML, can't be translated.
-                raise NotStaticError
-        return converted
-
-    def _translate_block(self, node: nodes.Node) -> None:
-        before = replace(self._converter.state)
-        is_choice = isinstance(node, nodes.If)
-        branches = _branches(node) if isinstance(node, nodes.If) else list(bodies(node))
-        ends = set() if is_choice else {before.outline()}
-        for branch in branches:
-            self._converter.state = replace(before)
-            self.translate(branch)
-            ends.add(self._converter.state.outline())
-        if len(ends) > 1:
-            raise NotStaticError
-
-    def _node(self, part: str, atoms: dict[str, nodes.Node], body: list[nodes.Node]) -> nodes.Node:
-        if part in atoms:
-            node = atoms[part]
-            return clone(node) if isinstance(node, nodes.Output) else node
-        lineno = body[0].lineno
-        leaf = nodes.TemplateData(part, lineno=lineno)
-        return nodes.Output([leaf], lineno=lineno)

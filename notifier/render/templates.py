@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,18 +12,18 @@ from zoneinfo import ZoneInfo
 from notifier.errors import TemplateError
 from notifier.locale import _
 from notifier.render.attachments import Album, Cabinet, FilePart
-from notifier.render.faults import shown_file
+from notifier.render.compiled import CompiledCampaign, ComputedFile, Pages, TextPage
 from notifier.render.filters import Formats
-from notifier.render.headers import domain_of, single_line
+from notifier.render.headers import domain_of
 from notifier.render.images import attach_images
 from notifier.render.limits import Budget
-from notifier.render.message import Assembler, Content, Envelope
+from notifier.render.message import Assembler, Envelope
 from notifier.render.pages import Page, Press
-from notifier.render.plaintext import NotStaticError, finish, from_html, text_template
 from notifier.render.preview import Rendered
 from notifier.render.skeleton import mark_lines
 from notifier.render.sources import place
 from notifier.render.styles import Stylist
+from notifier.render.text_template import NotStaticError, text_template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from jinja2 import nodes
 
     from notifier.campaign import Campaign
-    from notifier.model import Message, Recipient
     from notifier.settings import LimitSettings
 
 __all__ = ["CompiledCampaign", "Rendered", "compile_campaign", "evaluate"]
@@ -116,7 +114,7 @@ class _Compiler:
             digest=digest,
             press=self._press,
             assembler=Assembler(envelope, digest=digest, max_bytes=self._limits.max_message_bytes),
-            pages=_Pages(subject, text, html, self._marked),
+            pages=Pages(subject, text, html, self._marked),
             constants=self._constants(),
             shared=dict(self._shared),
             found=self._found if has_computed else None,
@@ -150,14 +148,14 @@ class _Compiler:
             return self._press.compile_text("{{ campaign.title }}", "subject")
         return self._press.compile(self._press.flatten(name), name, is_html=False)
 
-    def _bodies(self) -> tuple[_Text | None, Page | None, bool]:
+    def _bodies(self) -> tuple[TextPage | None, Page | None, bool]:
         markup, plain = self._markup_file(), self._file("body.txt")
         if markup is None and plain is None:
             raise self._no_body()
         text = None
         if plain is not None:
             page = self._press.compile(self._press.flatten(plain), plain, is_html=False)
-            text = _Text(page, needs_finish=False)
+            text = TextPage(page, needs_finish=False)
         if markup is None:
             return text, None, False
         tree = self._press.flatten(markup)
@@ -193,12 +191,12 @@ class _Compiler:
             ),
         )
 
-    def _text_from(self, tree: nodes.Template, name: str) -> _Text | None:
+    def _text_from(self, tree: nodes.Template, name: str) -> TextPage | None:
         try:
             translated = text_template(tree)
         except NotStaticError:
             return None
-        return _Text(self._press.compile(translated, name, is_html=False), needs_finish=True)
+        return TextPage(self._press.compile(translated, name, is_html=False), needs_finish=True)
 
     # --- pictures and attachments ------------------------------------------------------------
 
@@ -218,17 +216,17 @@ class _Compiler:
         self._found[content_id] = part
         return content_id
 
-    def _attachment(self, name: str) -> FilePart | _ComputedFile:
+    def _attachment(self, name: str) -> FilePart | ComputedFile:
         where = f"campaigns/{self._campaign.path.name}"
         if "{{" not in name and "{%" not in name:
             return self._cabinet.attach(name, where=where)
         page = self._press.compile_text(name, where)
         folder = name[: name.index("{")].rpartition("/")[0]
-        return _ComputedFile(page, folder, where)
+        return ComputedFile(page, folder, where)
 
     # --- the digest --------------------------------------------------------------------------
 
-    def _digest(self, files: Sequence[FilePart | _ComputedFile]) -> str:
+    def _digest(self, files: Sequence[FilePart | ComputedFile]) -> str:
         """SHA-256 over all that shapes a message other than its row."""
         campaign = self._campaign
         parts = [
@@ -246,170 +244,3 @@ class _Compiler:
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class _ComputedFile:
-    """An attachment whose path each recipient's values complete."""
-
-    path: Page
-    #: The folder that is written out; the file must be in it.
-    folder: str
-    where: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Text:
-    page: Page
-    #: It was made from HTML: tables and white space are settled at the end.
-    needs_finish: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Pages:
-    subject: Page
-    #: None: made from each finished HTML.
-    text: _Text | None
-    html: Page | None
-    #: As `html`, with the line written into each link and picture; None where there is none.
-    marked: Page | None
-
-
-class CompiledCampaign:
-    """A campaign that only waits for its recipients. Not shared between threads.
-
-    `digest` is a SHA-256 over everything that shapes a message other than the recipient.
-    """
-
-    def __init__(
-        self,
-        *,
-        digest: str,
-        press: Press,
-        assembler: Assembler,
-        pages: _Pages,
-        constants: dict[str, Any],
-        shared: dict[str, FilePart],
-        found: dict[str, FilePart] | None,
-        files: Sequence[FilePart | _ComputedFile],
-        cabinet: Cabinet,
-    ) -> None:
-        self.digest = digest
-        self._press = press
-        self._budget = press.budget
-        self._assembler = assembler
-        self._pages = pages
-        self._constants = constants
-        self._shared = shared
-        self._shared_data = tuple(part.data for part in shared.values())
-        self._found = found
-        self._files = tuple(files)
-        self._cabinet = cabinet
-
-    def assemble(
-        self, recipient: Recipient, *, token: str, at: float, test: bool = False
-    ) -> Message:
-        """The recipient's message, the same bytes for the same arguments.
-
-        Args:
-            recipient: whose row fills the templates in.
-            token: what the Message-ID is made of; letters, digits and `.`, `_`, `-`.
-            at: Unix time for `Date:`.
-            test: mark the subject as a test.
-
-        Raises:
-            TemplateError: a template can't be filled in for this recipient.
-            MessageError: the message must not leave: no subject, a file that is missing or out of
-                bounds, too large, a header that holds what nobody meant.
-        """
-        content = self._content(recipient, test=test)
-        return self._assembler.assemble(
-            recipient.address, recipient.name, content, token=token, at=at
-        )
-
-    def render(self, recipient: Recipient, *, test: bool = False) -> Rendered:
-        """What the recipient would read, for previews. Raises as `assemble`."""
-        context = self._context(recipient)
-        subject, text, html = self._texts(context)
-        files = self._attached(context)
-        pictures = {**self._shared, **(self._found or {})}
-        shown = _marked(single_line(subject)) if test else single_line(subject)
-        return Rendered(
-            subject=shown,
-            text=text,
-            html=html,
-            headers=self._assembler.describe(recipient.address, recipient.name, shown),
-            attachments=tuple(files),
-            pictures=pictures,
-        )
-
-    def render_marked(self, recipient: Recipient) -> Rendered:
-        """As `render`, with the template's line in each link and picture, for a preflight."""
-        rendered = self.render(recipient)
-        if self._pages.marked is None:
-            return rendered
-        return replace(rendered, html=self._pages.marked.render(self._context(recipient)))
-
-    def locate(self, lineno: int) -> tuple[str, int]:
-        """The file and line that a mark of `render_marked` stands for; ("", 0) for 0."""
-        if lineno == 0:
-            return "", 0
-        name, line = self._press.html.locate(lineno)
-        return shown_file(name), line
-
-    def _content(self, recipient: Recipient, *, test: bool) -> Content:
-        context = self._context(recipient)
-        subject, text, html = self._texts(context)
-        pictures = self._shared_data
-        if self._found:
-            pictures += tuple(part.data for part in self._found.values())
-        files = tuple(part.data for part in self._attached(context)) if self._files else ()
-        return Content(
-            _marked(self._assembler.subject(subject)) if test else subject,
-            text,
-            html,
-            pictures,
-            files,
-        )
-
-    def _context(self, recipient: Recipient) -> dict[str, Any]:
-        row = recipient.row
-        return {
-            **self._constants,
-            **recipient.columns,
-            "row": row,
-            "rows": recipient.rows or (row,),
-            "key": recipient.key,
-            "name": recipient.name,
-            "email": recipient.address,
-        }
-
-    def _texts(self, context: dict[str, Any]) -> tuple[str, str, str | None]:
-        self._budget.begin()
-        if self._found:
-            self._found.clear()
-        pages = self._pages
-        subject = pages.subject.render(context)
-        html = None if pages.html is None else pages.html.render(context)
-        return subject, self._text(context, html), html
-
-    def _text(self, context: dict[str, Any], html: str | None) -> str:
-        source = self._pages.text
-        if source is None:
-            return from_html(html or "")
-        text = source.page.render(context)
-        return finish(text) if source.needs_finish else text
-
-    def _attached(self, context: dict[str, Any]) -> list[FilePart]:
-        return [
-            part if isinstance(part, FilePart) else self._computed(part, context)
-            for part in self._files
-        ]
-
-    def _computed(self, file: _ComputedFile, context: dict[str, Any]) -> FilePart:
-        name = file.path.render(context).strip()
-        return self._cabinet.attach(name, within=file.folder, where=file.where)
-
-
-def _marked(subject: str) -> str:
-    return _("[Test] {subject}").format(subject=subject)

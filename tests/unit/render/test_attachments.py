@@ -14,6 +14,7 @@ PNG = bytes.fromhex("89504e470d0a1a0a") + bytes(range(256))
 
 
 def make(compiled, **changes):
+    """One recipient's message, as the standard library reads it."""
     values = {"line": 1, "key": "HS1", "address": "a@x.example", "name": "An", "row": {}}
     message = compiled.assemble(Recipient(**{**values, **changes}), token="t", at=0.0)
     return email.message_from_bytes(message.data, policy=email.policy.default)
@@ -92,7 +93,7 @@ def test_the_workspaces_own_files_are_never_sent(workspace, name):
 
 def test_a_missing_shared_file_is_told_when_compiled(workspace):
     """With its path."""
-    with pytest.raises(MessageError, match="data/none.pdf") as caught:
+    with pytest.raises(MessageError, match=r"data/none\.pdf") as caught:
         workspace.compile({"grades/body.txt": "x"}, attachments=("data/none.pdf",))
     assert caught.value.problem == "missing_attachment"
 
@@ -177,7 +178,7 @@ def test_pictures_from_elsewhere_are_left_alone(workspace, source):
 
 def test_a_missing_picture_is_told_with_the_line(workspace):
     """When the campaign is compiled."""
-    with pytest.raises(MessageError, match="nope.png") as caught:
+    with pytest.raises(MessageError, match=r"nope\.png") as caught:
         workspace.compile({"grades/body.html": '<p>\n<img src="nope.png" alt=""></p>'})
     assert caught.value.where == "templates/grades/body.html, line 2"
 

@@ -7,9 +7,9 @@ from notifier.errors import NotifierError, TemplateError
 
 
 def _error(workspace, files, **changes):
+    compiled = workspace.compile(files)
     with pytest.raises(TemplateError) as caught:
-        from_conftest = workspace.compile(files)
-        from_conftest.render(_recipient(**changes))
+        compiled.render(_recipient(**changes))
     return caught.value
 
 
@@ -43,8 +43,8 @@ def test_an_unknown_variable_is_told_from_an_unknown_column(workspace):
 def test_a_line_in_a_layout_is_told_as_such(workspace):
     """After layouts are resolved, an error still names the file that it stands in."""
     files = {
-        "_layouts/school.html": "<html>\n<body>\n{% block content %}{% endblock %}\n{{ oops }}",
-        "grades/body.html": '{% extends "_layouts/school.html" %}\n{% block content %}x{% endblock %}',
+        "_layouts/school.html": "<html>\n<body>\n{% block c %}{% endblock %}\n{{ oops }}",
+        "grades/body.html": '{% extends "_layouts/school.html" %}{% block c %}x{% endblock %}',
     }
     assert _error(workspace, files).where == "templates/_layouts/school.html, line 4"
 

@@ -6,6 +6,7 @@ LAYOUT = "<a>{% block x %}base {{ v }}{% endblock %}|{% block y %}y{% endblock %
 
 
 def fill(workspace, body, *, layout=LAYOUT, **columns):
+    """What the body renders to within this layout."""
     workspace.write("templates/_layouts/l.html", layout)
     return workspace.html(body, **columns)
 
@@ -36,7 +37,8 @@ def test_blocks_within_blocks(workspace):
 def test_settings_of_the_derived_template_reach_its_blocks(workspace):
     """As in Jinja: `set` and macros outside of blocks are there within them."""
     body = (
-        '{% extends "_layouts/l.html" %}{% set t = "T" %}{% macro m(a) %}<i>{{ a }}</i>{% endmacro %}'
+        '{% extends "_layouts/l.html" %}{% set t = "T" %}'
+        "{% macro m(a) %}<i>{{ a }}</i>{% endmacro %}"
         "{% block x %}{{ t }}{{ m('<') }}{% endblock %}"
     )
     assert fill(workspace, body) == "<a>T<i>&lt;</i>|y</a>"
@@ -94,9 +96,11 @@ def test_everything_of_jinja_that_a_mail_uses(workspace):
     body = (
         "{% with a = 1 %}{{ a }}{% endwith %}{% filter upper %}x<y{% endfilter %}"
         "{% set b %}<i>{{ '<' }}</i>{% endset %}{{ b }}"
-        "{% for i in [1, 2, 3] %}{% if i == 3 %}{% break %}{% endif %}{{ loop.index }}/{{ loop.length }}"
+        "{% for i in [1, 2, 3] %}{% if i == 3 %}{% break %}{% endif %}"
+        "{{ loop.index }}/{{ loop.length }}"
         "{{ ',' if not loop.last }}{% endfor %}"
-        "{% for i in [[1], [2]] recursive %}{% if i is iterable %}({{ loop(i) }}){% else %}{{ i }}{% endif %}{% endfor %}"
+        "{% for i in [[1], [2]] recursive %}{% if i is iterable %}({{ loop(i) }})"
+        "{% else %}{{ i }}{% endif %}{% endfor %}"
         "{{ [3, 1, 2] | sort | join('-') }}{{ 'x' if none }}"
     )
     assert workspace.html(body) == "1X<Y<i>&lt;</i>1/3,2/3,(1)(2)1-2-3"

@@ -38,8 +38,10 @@ HOSTILE = [
     "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
     "{% set n = namespace(s='aa') %}{% for i in range(60) %}{% set n.s = n.s ~ n.s %}{% endfor %}",
     "{% set n = namespace(s='aa') %}{% for i in range(60) %}{% set n.s = n.s + n.s %}{% endfor %}",
-    "{% set n = namespace(s='aa') %}{% for i in range(60) %}"
-    "{% set n.s %}{{ n.s }}{{ n.s }}{% endset %}{% endfor %}",
+    (
+        "{% set n = namespace(s='aa') %}{% for i in range(60) %}"
+        "{% set n.s %}{{ n.s }}{{ n.s }}{% endset %}{% endfor %}"
+    ),
     "{% set n = namespace(s=7) %}{% for i in range(60) %}{% set n.s = n.s * n.s %}{% endfor %}",
     "{{ lipsum(n=100000) }}",
     "{{ x | attr('__class__') }}",

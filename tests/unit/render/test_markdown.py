@@ -12,6 +12,7 @@ ROWS = ({"m": "Toán", "d": 8.5}, {"m": "Văn", "d": 7})
 
 
 def fill(workspace, body, **columns):
+    """The HTML of a Markdown body without a layout around it."""
     workspace.write("templates/_layouts/markdown.html", LAYOUT)
     html = workspace.html(body, name="grades/body.md", **columns)
     return re.sub(r"\n+", "\n", html).strip()
@@ -124,7 +125,10 @@ def test_markdown_may_be_included(workspace):
 
 def test_the_text_is_made_from_it(workspace):
     """Readable without HTML."""
-    body = "# Kết quả\n\nChào **{{ name }}**,\n\n| Môn | Điểm |\n|---|---|\n{% for r in v %}\n| {{ r.m }} | {{ r.d }} |\n{% endfor %}\n\n[Xem](https://x.example)\n"
+    body = (
+        "# Kết quả\n\nChào **{{ name }}**,\n\n| Môn | Điểm |\n|---|---|\n{% for r in v %}\n"
+        "| {{ r.m }} | {{ r.d }} |\n{% endfor %}\n\n[Xem](https://x.example)\n"
+    )
     text = workspace.text(body, name="grades/body.md", v=ROWS)
     assert text == (
         "Kết quả\n\nChào Nguyễn Văn An,\n\nMôn: Điểm\nToán: 8,5\nVăn: 7\n\nXem <https://x.example>\n"

@@ -51,6 +51,7 @@ BODIES = st.one_of(
 
 
 def assembler(**changes):
+    """An assembler for a school's campaign."""
     values = {
         "sender_name": "Trường THPT Nguyễn Du",
         "sender_address": "daotao@nguyendu.example",
@@ -66,11 +67,13 @@ MADE = assembler()
 FULL = assembler(reply_to="gvcn@nguyendu.example", list_id="grades.nguyendu.example")
 
 
-def make(subject="Chào", name="An", text="x", html="<p>x</p>", address="a@x.example", by=MADE):
+def make(*, subject="Chào", name="An", text="x", html="<p>x</p>", address="a@x.example", by=MADE):
+    """One message."""
     return by.assemble(address, name, Content(subject, text, html), token="t0k3n", at=AT)
 
 
 def parse(message):
+    """The message as the standard library reads it."""
     return email.message_from_bytes(message.data, policy=email.policy.default)
 
 
@@ -85,6 +88,7 @@ def readable(text):
 
 
 def header_lines(message):
+    """The lines of the header, as they are on the wire."""
     return message.data.partition(b"\r\n\r\n")[0].split(b"\r\n")
 
 

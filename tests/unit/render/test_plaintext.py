@@ -4,12 +4,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from notifier.render import plaintext
 from notifier.render.filters import Formats
 from notifier.render.limits import Budget
 from notifier.render.pages import Page
-from notifier.render.plaintext import NotStaticError, from_html, text_template
+from notifier.render.plaintext import from_html
 from notifier.render.sandbox import Sandbox
+from notifier.render.text_layout import finish
+from notifier.render.text_template import NotStaticError, text_template
 
 PAGES = [
     ("<p>a</p><p>b</p>", "a\n\nb\n"),
@@ -31,13 +32,19 @@ PAGES = [
         "Môn: Điểm\nToán: 8,5\n",
     ),
     (
-        "<table><tr><th>Thứ</th><th>Tiết</th><th>Phòng</th></tr>"
-        "<tr><td>Hai</td><td>1-2</td><td>A1</td></tr><tr><td>Ba</td><td>10</td><td></td></tr></table>",
+        (
+            "<table><tr><th>Thứ</th><th>Tiết</th><th>Phòng</th></tr>"
+            "<tr><td>Hai</td><td>1-2</td><td>A1</td></tr>"
+            "<tr><td>Ba</td><td>10</td><td></td></tr></table>"
+        ),
         "Thứ  Tiết  Phòng\nHai  1-2   A1\nBa   10\n",
     ),
     (
-        "<table role='presentation'><tr><td><table><tr><td>a</td><td>b</td></tr></table></td></tr>"
-        "<tr><td><p>c</p></td></tr></table>",
+        (
+            "<table role='presentation'><tr><td>"
+            "<table><tr><td>a</td><td>b</td></tr></table></td></tr>"
+            "<tr><td><p>c</p></td></tr></table>"
+        ),
         "a: b\n\nc\n",
     ),
     ("<table><tr><td><p>a</p></td><td><p>b</p><p>c</p></td></tr></table>", "a\nb\n\nc\n"),
@@ -62,13 +69,15 @@ def test_both_ways_give_the_same_text(press, page, _expected):
 
 
 def by_template(press, source, context):
+    """The text by way of a text template."""
     tree = press.html._parse(source, "x.html", "x.html")
     page = press.compile(text_template(tree), "x.html", is_html=False)
     press.budget.begin()
-    return plaintext.finish(page.render({**press.text.globals, **context}))
+    return finish(page.render({**press.text.globals, **context}))
 
 
 def by_page(press, source, context):
+    """The text by way of the finished HTML."""
     tree = press.html._parse(source, "x.html", "x.html")
     page = Page(press.html, tree, "x.html")
     press.budget.begin()
@@ -82,8 +91,10 @@ TEMPLATES = [
     "{% for i in w %}<p>{{ loop.index }} {{ i }}</p>{% else %}<p>none</p>{% endfor %}",
     "<ul>{% for i in w %}<li>{{ i }}</li>{% endfor %}</ul>",
     "<table>{% for i in w %}<tr><td>{{ i }}</td><td>{{ v }}</td></tr>{% endfor %}</table>",
-    "<table><tr>{% for i in w %}<th>{{ i }}</th>{% endfor %}</tr>"
-    "<tr>{% for i in w %}<td>{{ v }}</td>{% endfor %}</tr></table>",
+    (
+        "<table><tr>{% for i in w %}<th>{{ i }}</th>{% endfor %}</tr>"
+        "<tr>{% for i in w %}<td>{{ v }}</td>{% endfor %}</tr></table>"
+    ),
     "<ol><li>a</li>{% if w %}<li>b</li>{% else %}<li>c</li>{% endif %}<li>d</li></ol>",
     "{% if w %}<p>a</p>{% elif v %}<p>b</p>{% else %}<p>c</p>{% endif %}d",
     "<div{% if w %} class='x'{% endif %}>{{ v }}</div>",
@@ -144,8 +155,16 @@ def test_a_wide_table_becomes_labelled_lines():
 @given(
     st.lists(
         st.sampled_from(
-            ["<p>", "</p>", "<a href='x:y'>", "</a>", "<ul>", "</ul>", "<ol>", "</ol>", "<li>"]
-            + [
+            [
+                "<p>",
+                "</p>",
+                "<a href='x:y'>",
+                "</a>",
+                "<ul>",
+                "</ul>",
+                "<ol>",
+                "</ol>",
+                "<li>",
                 "<table>",
                 "</table>",
                 "<tr>",
@@ -156,9 +175,21 @@ def test_a_wide_table_becomes_labelled_lines():
                 "</pre>",
                 "a b",
                 " ",
+                "<div style='display:none'>",
+                "</div>",
+                "<!--",
+                "-->",
+                "<",
+                ">",
+                "&",
+                "\x02",
+                "\x1e",
+                "<style>",
+                "</style>",
+                "\x03",
+                "\x1f",
+                "<br",
             ]
-            + ["<div style='display:none'>", "</div>", "<!--", "-->", "<", ">", "&", "\x02", "\x1e"]
-            + ["<style>", "</style>", "\x03", "\x1f", "<br"]
         ),
         max_size=30,
     )

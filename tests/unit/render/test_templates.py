@@ -15,6 +15,7 @@ ROW = {"Toán": 8.5, "Mã SV": "SV01 ", "x": None}
 
 
 def recipient(**changes):
+    """A recipient with `ROW`."""
     values = {"line": 1, "key": "HS1", "address": "a@x.example", "name": "An", "row": ROW}
     return Recipient(**{**values, **changes})
 
@@ -81,7 +82,7 @@ def test_a_row_that_was_not_folded_is_its_own_rows(workspace):
 @pytest.mark.parametrize("name", ["os", "environ", "settings", "request", "config", "open", "self"])
 def test_nothing_of_the_program_is_in_reach(workspace, name):
     """No environment, no settings, no files."""
-    compiled = workspace.compile({"grades/body.txt": "{{ %s.x }}" % name})
+    compiled = workspace.compile({"grades/body.txt": f"{{{{ {name}.x }}}}"})
     with pytest.raises(TemplateError):
         compiled.render(recipient())
 
