@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,6 +71,8 @@ def _workspace(session: Session) -> Workspace:
             where=str(session.root),
             next_step=_("Run notifier demo elsewhere, or make one: notifier init DIR --sample"),
         )
+    import tempfile
+
     copy = Path(tempfile.mkdtemp(prefix="notifier-demo-"))
     copy_samples(copy)
     return load_workspace(copy)

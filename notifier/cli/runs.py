@@ -10,7 +10,7 @@ from notifier.cli import options
 from notifier.cli.console import facts, print_json, say, suggest, table
 from notifier.cli.session import session_of
 from notifier.cli.words import counts_line, spell_moment, spell_seconds
-from notifier.locale import N_, _
+from notifier.locale import N_, _, ngettext
 from notifier.model import FINAL_STATES, RunState, State
 from notifier.report.words import run_state_word
 
@@ -120,17 +120,25 @@ def _told(head: object, detail: str) -> str:
 
 
 def _account(summary: RunSummary) -> str:
-    """`42 + 1 = 40 + 3 + 0`: rows and further addresses against what became of them."""
-    parts = [_("{count} deliveries").format(count=summary.deliveries)]
-    parts.append(_("{count} rejected").format(count=summary.rejections))
-    if summary.folded:
-        parts.append(_("{count} folded").format(count=summary.folded))
-    right = " + ".join(parts)
-    extra = summary.extra_addresses
+    """The sum of `report.account` in words: what the sheet asked for, and what became of it."""
+    rejections, folded, extra = summary.rejections, summary.folded, summary.extra_addresses
+    left = [str(summary.rows)]
     if extra:
-        more = _("{count} further addresses").format(count=extra)
-        return f"{summary.rows} + {more} = {right}"
-    return f"{summary.rows} = {right}"
+        further = ngettext("{count} further address", "{count} further addresses", extra)
+        left.append(further.format(count=extra))
+    made = ngettext("{count} delivery", "{count} deliveries", summary.deliveries)
+    right = [made.format(count=summary.deliveries)]
+    if rejections:
+        right.append(
+            ngettext("{count} rejected", "{count} rejected", rejections).format(count=rejections)
+        )
+    if folded:
+        right.append(
+            ngettext("{count} folded into another", "{count} folded into another", folded).format(
+                count=folded
+            )
+        )
+    return f"{' + '.join(left)} = {' + '.join(right)}"
 
 
 def next_steps(summary: RunSummary) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -314,6 +313,8 @@ def _tell_notes(plan: Plan) -> None:
 
 
 def _tell_next(plan: Plan) -> None:
+    import shlex
+
     from notifier.settings import SANDBOX
 
     name = plan.campaign.name

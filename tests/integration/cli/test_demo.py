@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 
 import pytest
 
@@ -39,7 +40,7 @@ def test_the_demo_accounts_for_every_row_and_can_be_run_again(notifier, tmp_path
 
 def test_outside_of_a_workspace_the_demo_works_in_a_copy(notifier, tmp_path, hurry, monkeypatch):
     """With no samples around, a temporary copy is used, and said."""
-    monkeypatch.setattr(demo.tempfile, "mkdtemp", lambda **_: str(tmp_path / "copy"))
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda **_: str(tmp_path / "copy"))
     result = notifier("demo")
     assert result.code == 0
     assert f"--workspace {tmp_path / 'copy'}" in result.out
