@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from notifier.cli.console import console, say
-from notifier.cli.words import counts_line, spell_seconds
+from notifier.cli.words import counts_line, spell_number, spell_seconds
 from notifier.locale import _
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def describe(progress: Progress, *, now: float) -> str:
     if progress.waiting_until is not None:
         left = max(0.0, progress.waiting_until - now)
         return _("waiting {duration} for the next try").format(duration=spell_seconds(left))
-    speed = _("{rate:.1f}/s").format(rate=progress.rate)
+    speed = _("{rate}/s").format(rate=spell_number(progress.rate))
     if progress.seconds_left is None:
         return speed
     left_text = _("{duration} left").format(duration=spell_seconds(progress.seconds_left))

@@ -9,7 +9,7 @@ import typer
 from notifier.cli import options
 from notifier.cli.console import facts, print_json, say, suggest, table
 from notifier.cli.session import session_of
-from notifier.cli.words import counts_line, spell_moment, spell_seconds
+from notifier.cli.words import counts_line, spell_moment, spell_number, spell_seconds
 from notifier.locale import N_, _, ngettext
 from notifier.model import FINAL_STATES, RunState, State
 from notifier.report.words import run_state_word
@@ -103,7 +103,7 @@ def tell_summary(summary: RunSummary, zone: ZoneInfo) -> None:
             (_("started"), spell_moment(summary.started_at, zone)),
             (_("finished"), spell_moment(summary.finished_at, zone)),
             (_("took"), spell_seconds(summary.seconds) if summary.seconds else None),
-            (_("messages/s"), f"{speed:.1f}" if speed else None),
+            (_("messages/s"), spell_number(speed) if speed else None),
             (_("deliveries"), _told(summary.deliveries, counts_line(summary.counts))),
             (_("rejected rows"), summary.rejections or None),
             (_("rows"), _account(summary)),

@@ -30,3 +30,10 @@ def spell_seconds(seconds: float) -> str:
     from notifier.report import figures
 
     return figures.duration(seconds)
+
+
+def spell_number(value: float) -> str:
+    """A number with the decimal sign of the language, one place at most."""
+    from notifier.report import figures
+
+    return figures.number(value)

@@ -149,6 +149,7 @@ def _run_piped(command: str, **environ: str) -> subprocess.CompletedProcess[str]
         ["sh", "-c", command],
         capture_output=True,
         text=True,
+        errors="replace",
         check=False,
         env={**os.environ, "PY": sys.executable, **environ},
     )
