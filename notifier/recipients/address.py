@@ -84,6 +84,8 @@ def plain_address(text: str) -> str:
     """The address, where the text is one plain address and nothing else; else empty."""
     if _PLAIN.fullmatch(text) is None:
         return ""
+    if text.islower():
+        return text
     local, _at, domain = text.partition("@")
     return f"{local}@{domain.lower()}"
 

@@ -6,7 +6,7 @@ process, which no `except` catches. So it has a process of its own. It costs abo
 and speaks marshal frames (data only, unlike pickle) on standard output:
 
     ("sheets", [(name, is_visible)], chosen, width, height, merged ranges)
-    ("rows", [[value, ...], ...])         again and again, dates and times as tuples
+    ("rows", [[value, ...], ...], places)  again and again; `places` of dates, which are tuples
     ("end",)                              or ("fail", kind, detail) instead of any of these
 
 Values are made here (`cells`), beside the process that uses them: it has the other core.
@@ -166,10 +166,15 @@ def _send_sheet(request: dict[str, Any], book: CalamineWorkbook) -> None:
     for row in _rows(sheet, _shown(request, sheet)):
         batch.append(row)
         if len(batch) * width >= _CELLS_IN_FRAME:
-            send(("rows", batch))
+            _send_rows(batch)
             batch = []
-    send(("rows", batch))
+    _send_rows(batch)
     send(("end",))
+
+
+def _send_rows(rows: list[list[Any]]) -> None:
+    columns = zip(*rows, strict=True)
+    send(("rows", rows, [at for at, cells in enumerate(columns) if tuple in map(type, cells)]))
 
 
 def _opened(path: str, kind: str) -> CalamineWorkbook:
