@@ -7,7 +7,7 @@ from pathlib import Path  # noqa: TC003 - typer reads annotations when it builds
 import typer
 
 from notifier.cli import options
-from notifier.cli.console import print_json, say, suggest, table
+from notifier.cli.console import print_json, say, suggest, table, tell_written
 from notifier.cli.examination import examine, tell_problems
 from notifier.cli.group import add_command, group
 from notifier.cli.session import Session, session_of
@@ -134,7 +134,7 @@ def preview(
     found = view.pick(session.roster(loaded), recipient, loaded.name)
     if output is not None:
         view.write(output, compiled, found)
-        say(_("Wrote {path}.").format(path=output))
+        tell_written(str(output), as_json=as_json)
     elif as_json:
         print_json(view.as_dict(compiled.render(found), found))
     else:

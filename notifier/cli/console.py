@@ -147,6 +147,14 @@ def print_json(data: object) -> None:
     print(text)  # noqa: T201 - this is the one place that prints
 
 
+def tell_written(path: str, *, as_json: bool) -> None:
+    """Tell where something was written."""
+    if as_json:
+        print_json({"written": path})
+    else:
+        say(_("Wrote {path}.").format(path=path))
+
+
 def print_error(error: NotifierError, *, as_json: bool) -> None:
     """Tell an error on standard error: a sentence, its place and the next step, or one object."""
     if as_json:

@@ -12,7 +12,7 @@ from notifier.cli import options
 from notifier.cli.console import facts, heading, print_json, say, table
 from notifier.cli.group import add_command, group
 from notifier.cli.session import Session, session_of
-from notifier.errors import UsageError
+from notifier.errors import SheetError, UsageError
 from notifier.locale import N_, _, ngettext
 from notifier.model import Recipient, Rejection
 
@@ -120,7 +120,7 @@ def check(
     if as_json:
         print_json(findings.as_dict())
     else:
-        _tell(findings, output)
+        _tell(session, findings, output)
     return 1 if findings.rejections else 0
 
 
@@ -153,12 +153,19 @@ def _open_file(path: Path, picks: dict[str, Any]) -> Roster:
             next_step=_("Check the name; `notifier campaign list` lists the campaigns."),
         )
     spec = RecipientsSpec(file=path.name, **picks)
-    return open_roster(spec, root=path.resolve().parent, limits=LimitSettings())
+    try:
+        return open_roster(spec, root=path.resolve().parent, limits=LimitSettings())
+    except SheetError as exc:
+        if picks["email"] is None and "email:" in exc.next_step:
+            exc.next_step = _("Say which column has the addresses: --email COLUMN. {step}").format(
+                step=exc.next_step
+            )
+        raise
 
 
-def _tell(findings: Findings, output: Path | None) -> None:
+def _tell(session: Session, findings: Findings, output: Path | None) -> None:
     reading = findings.roster.reading
-    say(str(reading.file), style="bold")
+    say(session.shown(reading.file), style="bold")
     facts(
         [
             (_("format"), reading.format),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 import typer
 
 from notifier.cli import options
-from notifier.cli.console import heading, raw_output, say, suggest, table
+from notifier.cli.console import heading, raw_output, say, suggest, table, tell_written
 from notifier.cli.deliver import tell_causes
 from notifier.cli.runs import next_steps, tell_summary
 from notifier.cli.session import Session, session_of
@@ -55,14 +55,13 @@ def report(
             return
         written = write_report(session, reader, summary, kind, output)
     if written is not None:
-        say(_("Wrote {path}.").format(path=session.shown(written)))
+        tell_written(session.shown(written), as_json=as_json)
 
 
 def _choose_format(format_: str | None, output: Path | None, *, as_json: bool) -> str:
-    if as_json:
-        return "json"
     ending = output.suffix.lower().lstrip(".") if output is not None else ""
-    wanted = format_ or {"htm": "html", "": "table"}.get(ending, ending)
+    usual = "json" if as_json else "table"
+    wanted = format_ or {"htm": "html", "": usual}.get(ending, ending)
     if wanted not in FORMATS or (wanted == "table" and output is not None):
         raise UsageError(
             _("There is no report in the format {format}.").format(format=wanted),
