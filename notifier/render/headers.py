@@ -39,11 +39,11 @@ _OVERRIDES = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _UNSAVED = re.compile(r'[<>:"/\\|?*]')
 #: An address that needs no look at its quoting; the recipients' room has checked its syntax.
 _SIMPLE_ADDRESS = re.compile(
-    r"[^\x00-\x20\x7f-\xa0\u2028\u2029<>()\[\]:;,\\\"@]+@[^\x00-\x20\x7f-\xa0\u2028\u2029<>()\[\]:;,\\\"@]+\Z"
+    r"[^\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff<>()\[\]:;,\\\"@]+@[^\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff<>()\[\]:;,\\\"@]+\Z"
 )
 _QUOTED_ADDRESS = re.compile(
-    r"(?:\"(?:[^\x00-\x1f\x7f-\x9f\u2028\u2029\"\\]|\\[\x20-\x7e])+\"|[^\x00-\x20\x7f-\xa0\u2028\u2029<>()\[\]:;,\\\"@]+)"
-    r"@(?:\[[A-Za-z0-9.:-]+\]|[^\x00-\x20\x7f-\xa0\u2028\u2029<>()\[\]:;,\\\"@]+)\Z"
+    r"(?:\"(?:[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\"\\]|\\[\x20-\x7e])+\"|[^\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff<>()\[\]:;,\\\"@]+)"
+    r"@(?:\[[A-Za-z0-9.:-]+\]|[^\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff<>()\[\]:;,\\\"@]+)\Z"
 )
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,120}\Z")
 #: A field's value as it may leave: printable, and every further line begins with white space and

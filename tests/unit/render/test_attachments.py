@@ -22,7 +22,7 @@ def make(compiled, **changes):
 
 def test_a_shared_attachment_arrives_whole(workspace):
     """Same bytes, its Vietnamese name, its type."""
-    content = bytes(range(256)) * 700
+    content = bytes(range(256)) * 1400
     workspace.write("data/Nội quy nhà trường.pdf", content)
     compiled = workspace.compile(
         {"grades/body.html": "<p>x</p>"}, attachments=("data/Nội quy nhà trường.pdf",)

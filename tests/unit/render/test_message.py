@@ -200,6 +200,7 @@ def test_no_cell_becomes_a_header(field, injection):
         "a\0@x.example",
         '"a\r\n"@x.example',
         "a@x.example\u2028",
+        "a\ud800@x.example",
         "",
         "nobody",
     ],
