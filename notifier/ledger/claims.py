@@ -214,9 +214,5 @@ def _doubt(db: sqlite3.Connection, run_id: int, ids: str, after: State, now: flo
         (run_id, int(now), after, count),
     )
     runs.shift(db, run_id, State.SUBMITTING, after, count)
-    cursor = db.execute(
-        f"UPDATE delivery SET {statements.PROVEN} WHERE id IN (SELECT r.delivery_id"  # noqa: S608 - constants
-        f" FROM (SELECT value AS delivery_id FROM json_each(?)) r WHERE {statements.HAS_PROOF})",
-        (ids,),
-    )
+    cursor = db.execute(statements.PROVEN_AMONG, (ids,))
     runs.shift(db, run_id, after, State.ACCEPTED, cursor.rowcount)

@@ -56,25 +56,31 @@ def _pairs(pairs: frozenset[tuple[State, State]], kind: str) -> str:
 #: A worker's own deliveries; a reply that comes too late for the worker still settles a doubt.
 #: Late refusals must be about the very attempt that is in doubt; a late 2yz is true in any case.
 #: That `accepted` comes with a 2yz to the end of data was checked before (`outcomes.check`).
+#: The first branch is in the table too: it is what nearly all results are.
 _PRIOR = f"""
-CASE WHEN d.worker_id = r.worker_id AND EXISTS (
-    SELECT 1 FROM temp.legal l WHERE l.kind = 'own' AND l.prior = d.state AND l.state = r.state
-) THEN d.state
-WHEN d.worker_id IS NOT r.worker_id AND d.digest IS NOT NULL
- AND r.stage = '{Stage.BODY}' AND r.code IS NOT NULL AND EXISTS (
-    SELECT 1 FROM temp.legal l WHERE l.kind = 'late' AND l.prior = d.state AND l.state = r.state
-) AND (r.state = '{State.ACCEPTED}' OR r.worker_id IS (
-    SELECT a.worker_id FROM attempt a WHERE a.delivery_id = d.id AND a.ordinal = d.tries
-)) THEN d.state END
+CASE WHEN d.worker_id = result.worker_id
+    AND d.state = '{State.SUBMITTING}' AND result.state = '{State.ACCEPTED}' THEN d.state
+WHEN d.worker_id = result.worker_id THEN (
+    SELECT l.prior FROM temp.legal l
+    WHERE l.kind = 'own' AND l.prior = d.state AND l.state = result.state)
+WHEN d.digest IS NOT NULL AND result.stage = '{Stage.BODY}' AND result.code IS NOT NULL
+    AND (result.state = '{State.ACCEPTED}' OR result.worker_id IS (
+        SELECT a.worker_id FROM attempt a WHERE a.delivery_id = d.id AND a.ordinal = d.tries))
+    THEN (SELECT l.prior FROM temp.legal l
+    WHERE l.kind = 'late' AND l.prior = d.state AND l.state = result.state)
+END
 """  # noqa: S608 - constants of ours
 
-#: A 2yz reply came late, while a copy was on the wire: of the delivery of `r`.
-HAS_PROOF = f"""EXISTS (SELECT 1 FROM attempt p WHERE p.delivery_id = r.delivery_id
-    AND p.note = 'late' AND p.outcome = '{State.ACCEPTED}')"""
-#: What becomes of such a delivery when its copy was not accepted.
-PROVEN = f"""state = '{State.ACCEPTED}', cause = '{Cause.ACCEPTED}', next_attempt_at = NULL,
-    code = (SELECT p.code FROM attempt p WHERE p.delivery_id = delivery.id
-        AND p.note = 'late' AND p.outcome = '{State.ACCEPTED}' LIMIT 1)"""
+#: A 2yz reply came late, while a copy was on the wire: what becomes of that copy's delivery when
+#: it was not accepted itself. The values are a `delivery_id`.
+PROVEN = f"""UPDATE delivery SET state = '{State.ACCEPTED}', cause = '{Cause.ACCEPTED}',
+    next_attempt_at = NULL, code = (SELECT p.code FROM attempt p WHERE p.delivery_id = delivery.id
+        AND p.note = 'late' AND p.outcome = '{State.ACCEPTED}' LIMIT 1)
+    WHERE EXISTS (SELECT 1 FROM attempt p WHERE p.delivery_id = delivery.id
+        AND p.note = 'late' AND p.outcome = '{State.ACCEPTED}') AND delivery.id"""  # noqa: S608 - constants of ours
+
+#: The same for a JSON list of deliveries.
+PROVEN_AMONG = PROVEN + " IN (SELECT value FROM json_each(?))"
 
 #: Temporary tables, and the doors through which a batch becomes one transaction. `lost` is a
 #: function that collects the intents that were not their worker's any more.
@@ -93,6 +99,7 @@ CREATE TEMP TABLE result (
     run_id INTEGER, prior TEXT, ordinal INTEGER, is_late INTEGER
 );
 CREATE TEMP TABLE moved (run_id INTEGER, prior TEXT, state TEXT, second INTEGER, size INTEGER);
+CREATE TEMP TABLE odd (delivery_id INTEGER, run_id INTEGER, prior TEXT, state TEXT);
 CREATE TEMP TABLE wanted (run_id INTEGER, worker_id INTEGER, size INTEGER, now REAL);
 CREATE TEMP TABLE taken (delivery_id INTEGER PRIMARY KEY, prior TEXT);
 
@@ -101,28 +108,24 @@ CREATE TEMP TRIGGER record_batch INSTEAD OF INSERT ON record_door BEGIN
     UPDATE intent SET run_id = d.run_id FROM delivery d
         WHERE d.id = intent.delivery_id AND d.state = '{State.CLAIMED}'
         AND d.worker_id = intent.worker_id;
-    SELECT lost(delivery_id) FROM intent WHERE run_id IS NULL AND delivery_id IS NOT NULL;
+    SELECT lost(delivery_id) FROM intent WHERE run_id IS NULL AND delivery_id > 0;
     UPDATE delivery SET state = '{State.SUBMITTING}', message_at = i.message_at,
         digest = i.digest, changed_at = i.at
         FROM intent i WHERE delivery.id = i.delivery_id AND i.run_id IS NOT NULL;
     INSERT INTO moved SELECT run_id, '{State.CLAIMED}', '{State.SUBMITTING}', NULL, count(*)
         FROM intent WHERE run_id IS NOT NULL GROUP BY run_id;
 
-    UPDATE result SET run_id = found.run_id, prior = found.prior, ordinal = found.ordinal,
-        is_late = found.is_late, burns = CASE WHEN found.is_late THEN 0 ELSE burns END
-        FROM (SELECT r.rowid AS place, d.run_id AS run_id, {_PRIOR} AS prior,
-                d.worker_id IS NOT r.worker_id AS is_late, d.tries + 1 AS ordinal
-            FROM result r CROSS JOIN delivery d ON d.id = r.delivery_id) found
-        WHERE result.rowid = found.place;
+    UPDATE result SET run_id = d.run_id, prior = {_PRIOR}, ordinal = d.tries + 1,
+        is_late = d.worker_id IS NOT result.worker_id,
+        burns = CASE WHEN d.worker_id IS NOT result.worker_id THEN 0 ELSE burns END
+        FROM delivery d WHERE d.id = result.delivery_id;
     UPDATE delivery SET state = r.state, cause = r.cause, code = r.code,
         next_attempt_at = CASE WHEN r.state IN ('{State.PENDING}', '{State.DEFERRED}')
-            THEN coalesce(r.due_at, r.at) END,
+            THEN coalesce(nullif(r.due_at, 0.0), r.at) END,
         attempts = attempts + r.burns, tries = r.ordinal, worker_id = NULL, changed_at = r.at,
         first_attempt_at = CASE WHEN r.burns THEN coalesce(first_attempt_at, r.started_at)
             ELSE first_attempt_at END
         FROM result r WHERE delivery.id = r.delivery_id AND r.prior IS NOT NULL;
-    UPDATE delivery SET tries = r.ordinal
-        FROM result r WHERE delivery.id = r.delivery_id AND r.prior IS NULL;
     INSERT INTO attempt (delivery_id, ordinal, worker_id, relay, started_at, at, stage, code,
             enhanced, text, outcome, cause, burns, note)
         SELECT delivery_id, ordinal, worker_id, relay, started_at, at, stage, code, enhanced,
@@ -131,24 +134,30 @@ CREATE TEMP TRIGGER record_batch INSTEAD OF INSERT ON record_door BEGIN
         FROM result WHERE run_id IS NOT NULL;
     INSERT INTO moved SELECT run_id, prior, state, CAST(at AS INTEGER), count(*)
         FROM result WHERE prior IS NOT NULL GROUP BY run_id, prior, state, CAST(at AS INTEGER);
-    UPDATE delivery SET {PROVEN} WHERE id IN (SELECT r.delivery_id FROM result r
-        WHERE r.prior IS NOT NULL AND r.state <> '{State.ACCEPTED}' AND {HAS_PROOF});
-    INSERT INTO moved SELECT r.run_id, r.state, '{State.ACCEPTED}', NULL, count(*) FROM result r
-        WHERE r.prior IS NOT NULL AND r.state <> '{State.ACCEPTED}' AND {HAS_PROOF}
-        GROUP BY r.run_id, r.state;
-    INSERT INTO tick (run_id, second, outcome, count)
-        SELECT run_id, second, state, sum(size) FROM moved WHERE second IS NOT NULL
-        GROUP BY run_id, second, state
-        ON CONFLICT (run_id, second, outcome) DO UPDATE SET count = count + excluded.count;
-    UPDATE counter SET count = count + m.moved FROM (
-        SELECT run_id, state, sum(size) AS moved FROM (
-            SELECT run_id, state, size FROM moved
-            UNION ALL SELECT run_id, prior, -size FROM moved
-        ) GROUP BY run_id, state
-    ) m WHERE counter.run_id = m.run_id AND counter.state = m.state;
+    INSERT INTO odd SELECT delivery_id, run_id, prior, state FROM result
+        WHERE run_id IS NOT NULL AND (prior IS NULL OR state <> '{State.ACCEPTED}');
     DELETE FROM intent;
     DELETE FROM result;
     DELETE FROM moved;
+    DELETE FROM odd;
+END;
+CREATE TEMP TRIGGER count_moved AFTER INSERT ON moved BEGIN
+    UPDATE counter SET count = count - new.size
+        WHERE run_id = new.run_id AND state = new.prior;
+    UPDATE counter SET count = count + new.size
+        WHERE run_id = new.run_id AND state = new.state;
+    INSERT INTO tick (run_id, second, outcome, count)
+        SELECT new.run_id, new.second, new.state, new.size WHERE new.second IS NOT NULL
+        ON CONFLICT (run_id, second, outcome) DO UPDATE SET count = count + excluded.count;
+END;
+CREATE TEMP TRIGGER see_late AFTER INSERT ON odd WHEN new.prior IS NULL BEGIN
+    UPDATE delivery SET tries = tries + 1 WHERE id = new.delivery_id;
+END;
+CREATE TEMP TRIGGER see_proven AFTER INSERT ON odd WHEN new.prior IS NOT NULL BEGIN
+    INSERT INTO moved SELECT new.run_id, new.state, '{State.ACCEPTED}', NULL, 1
+        FROM delivery WHERE EXISTS (SELECT 1 FROM attempt p WHERE p.delivery_id = delivery.id
+        AND p.note = 'late' AND p.outcome = '{State.ACCEPTED}') AND delivery.id = new.delivery_id;
+    {PROVEN} = new.delivery_id;
 END;
 
 CREATE TEMP VIEW claim_door AS SELECT 0 AS run_id, 0 AS worker_id, 0 AS size, 0.0 AS now;
@@ -175,7 +184,9 @@ END;
 """  # noqa: S608 - constants of ours
 
 #: Clears what a failed batch left behind.
-CLEAR = "DELETE FROM temp.intent; DELETE FROM temp.result; DELETE FROM temp.moved;"
+CLEAR = """
+DELETE FROM temp.intent; DELETE FROM temp.result; DELETE FROM temp.moved; DELETE FROM temp.odd;
+"""
 RECORD = "INSERT INTO temp.record_door VALUES (1)"
 CLAIM = "INSERT INTO temp.claim_door VALUES (?, ?, ?, ?)"
 

@@ -2,8 +2,9 @@
 
 Time on the disk of the temporary folder, `synchronous=FULL`, as in a real run: each transaction
 holds the intents of one batch and the outcomes of the batch before. "CPU" leaves out the waiting
-for the disk, during which Python's lock is free for the event loop. `busy` is the same while another thread keeps Python's lock, which is what a busy event loop does. The last rows show
-that neither claims nor totals slow down as a run grows.
+for the disk, during which Python's lock is free for the event loop. `busy` is the same while
+another thread keeps Python's lock, which is what a busy event loop does. The last rows show that
+neither claims nor totals slow down as a run grows.
 """
 
 from __future__ import annotations
@@ -80,8 +81,9 @@ def deliver(ledger, run_id, worker, size):
         before = [it.id for it in batch]
 
 
-def told(name, messages, claims, records, count, used):
-    """One row of the table."""
+def told(name, messages, found):
+    """One row of the table, of what `deliver` found."""
+    claims, records, count, used = found
     total = (claims + records) / messages * 1e6
     claim, cpu = claims / messages * 1e6, used / messages * 1e6
     figure = f"{total:.1f} us ({claim:.1f} the claim; {cpu:.1f} CPU)"
@@ -143,10 +145,10 @@ def measure():
                 worker = ledger.register_worker("here", os.getpid(), run_id)
                 if size > 0:
                     found = deliver(ledger, run_id, worker, size)
-                    rows.append(told(f"batches of {size}", MESSAGES, *found))
+                    rows.append(told(f"batches of {size}", MESSAGES, found))
                 else:
                     found = busily(deliver, ledger, run_id, worker, -size)
-                    rows.append(told(f"batches of {-size}, busy", MESSAGES, *found))
+                    rows.append(told(f"batches of {-size}, busy", MESSAGES, found))
         size = path.stat().st_size / MESSAGES / (len(BATCHES) + 1)
         rows.append(("size of a delivery with its attempt", f"{size:.0f} bytes", ""))
         rows += growth(folder)

@@ -145,6 +145,16 @@ def test_intents_that_are_not_ours_are_returned(desk):
     assert desk.state(ours.id) is State.SUBMITTING
 
 
+def test_two_intents_of_one_delivery_in_a_batch_never_send_it_twice(desk):
+    """Held twice (from before a sleep, and claimed anew), a delivery is `submitting` once."""
+    run_id = desk.run(2)
+    desk.worker(run_id)
+    one, two = desk.ledger.claim(run_id, 1, 2)
+    batch = [desk.intent(it) for it in (one.id, two.id, one.id)]
+    assert desk.ledger.record(batch, []) == {one.id}
+    assert desk.ledger.counts(run_id) == {State.SUBMITTING: 2}
+
+
 def test_accepted_without_a_2yz_reply_is_refused_outright(desk):
     """Nothing else may set `accepted`; the batch is not written."""
     run_id = desk.run(2)

@@ -106,7 +106,7 @@ def test_causes_group_what_went_wrong(desk, reader):
 
 
 def test_the_timeline_has_every_stretch(desk, reader):
-    """Equal stretches from the first outcome to the last, empty ones included, no more than asked."""
+    """Equal stretches from the first outcome to the last, empty ones too, no more than asked."""
     run_id, ids = told_run(desk)
     desk.clock.pass_(9)
     desk.settle(ids[3], worker_id=99)
