@@ -67,10 +67,10 @@ def from_text(text: str) -> Value:
     if not text:
         return None
     first = text[0]
-    if first in _STARTS_NUMBER or first <= " " or text[-1] <= " ":
+    if first in _STARTS_NUMBER or first == "'" or first.isspace() or text[-1].isspace():
         return _from_odd_text(text)  # numbers, dates, classes: few different ones, many times
     if text.isascii():
-        return text if "\r" not in text and first != "'" else tidy(text) or None
+        return text if "\r" not in text else tidy(text) or None
     if unicodedata.is_normalized("NFC", text) and not _UNTIDY.search(text):
         return text
     return _from_odd_text(text)

@@ -154,9 +154,21 @@ def test_what_neutralises_a_formula_in_an_export_is_taken_off_again():
     """'=1+1 was written by us (or Excel) so that it does nothing."""
     assert from_text("'+84 912 345 678") == "+84 912 345 678"
     assert from_text("'quoted'") == "'quoted'"
+    assert from_text("'=Tổng") == "=Tổng"
 
 
-@given(st.text())
+@pytest.mark.parametrize("space", ["\x85", "\u2003", "\u2028", "\x1f", "\u00a0", "\t", "\n"])
+def test_white_space_of_any_kind_around_a_text_is_taken_off(space):
+    """Also the kinds that only word processors and old exports make."""
+    assert from_text(f"{space}Ánh{space}") == "Ánh"
+    assert from_text(f"{space}An{space}") == "An"
+    assert from_text(space) is None
+
+
+_EDGES = st.sampled_from("'=+-@0123456789.,/# \x85\r\n\u2003ăN")
+
+
+@given(st.text() | st.text(_EDGES))
 def test_no_text_breaks_reading_and_nothing_is_made_of_nothing(text):
     """Whatever a cell holds: tidy text, or a number or date that spells something."""
     value = from_text(text)
