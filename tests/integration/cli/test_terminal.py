@@ -1,0 +1,79 @@
+"""What somebody at a terminal sees: colours, a question before sending, a bar."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+
+import pytest
+
+pty = pytest.importorskip("pty")  # not on Windows
+
+
+def _at_terminal(argv, cwd, *, answer=b"", columns=100, **environ):
+    """Run at a pseudo-terminal, answer what is asked; (output, exit code)."""
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), **environ}
+    command = [sys.executable, "-m", "notifier", *argv]
+    process = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=cwd, env=env
+    )
+    os.close(theirs)
+    out = b""
+    while select.select([ours], [], [], 60)[0]:
+        try:
+            data = os.read(ours, 65536)
+        except OSError:  # Linux says so when the child is gone
+            break
+        if not data:
+            break
+        out += data
+        if answer and b"[y/N]" in out:
+            os.write(ours, answer)
+            answer = b""
+    os.close(ours)
+    return out.decode(), process.wait(timeout=60)
+
+
+def test_help_has_colours_unless_they_are_unwanted(office, tmp_path):
+    """A terminal gets colours; NO_COLOR takes them away."""
+    out, code = _at_terminal(["--help"], tmp_path)
+    assert code == 0
+    assert "\x1b[1;36m" in out
+    plain, _code = _at_terminal(["--help"], tmp_path, NO_COLOR="1")
+    assert "\x1b[1;36m" not in plain
+    assert "36m" not in plain
+
+
+def test_nothing_is_sent_before_somebody_says_yes(office, tmp_path):
+    """At a terminal `--live` asks; anything but yes sends nothing and writes nothing."""
+    out, code = _at_terminal(["send", "notice", "--live"], tmp_path, answer=b"\n")
+    assert "Send 3 messages through local now?" in out
+    assert code == 130
+    assert list(office.messages()) == []
+    assert not (tmp_path / "data" / "ledger.sqlite").exists()
+
+
+@pytest.mark.parametrize("answer", ["y", "có"])
+def test_yes_in_either_language_sends(office, tmp_path, answer):
+    """The answer may be English or Vietnamese."""
+    out, code = _at_terminal(["send", "notice", "--live"], tmp_path, answer=f"{answer}\n".encode())
+    assert code == 0, out
+    assert len(list(office.messages())) == 3
+
+
+def test_yes_can_be_said_beforehand(office, tmp_path):
+    """With --yes nothing is asked."""
+    out, code = _at_terminal(["send", "notice", "--live", "--yes"], tmp_path)
+    assert code == 0
+    assert "[y/N]" not in out
+
+
+def test_a_narrow_terminal_cuts_nothing(office, tmp_path, notifier):
+    """Cells wrap instead of ending in an ellipsis."""
+    assert notifier("send", "notice", "--live").code == 0
+    out, code = _at_terminal(["report", "latest"], tmp_path, columns=60, NO_COLOR="1")
+    assert code == 0
+    assert "…" not in out
