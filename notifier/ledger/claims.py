@@ -10,10 +10,11 @@ the clock jumps           a living worker may be taken for dead: it is fenced li
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING
 
 from notifier.ledger import processes, runs, statements
-from notifier.ledger.records import Claimed, Recovered
+from notifier.ledger.records import Claimed, Recovered, Sender
 from notifier.locale import _
 from notifier.model import Cause, RunState, Stage, State
 
@@ -43,6 +44,24 @@ def register(db: sqlite3.Connection, host: str, pid: int, run_id: int | None, no
     )
     assert cursor.lastrowid is not None
     return cursor.lastrowid
+
+
+def senders_before(db: sqlite3.Connection, worker_id: int, relay: str, now: float) -> list[Sender]:
+    """Living workers of runs through the relay that registered earlier than this one.
+
+    The earlier one goes first, so that of two that begin at once exactly one does.
+    """
+    host = socket.gethostname()
+    rows = db.execute(
+        "SELECT w.id, w.host, w.pid FROM worker w JOIN run r ON r.id = w.run_id"
+        " WHERE r.relay = ? AND w.id < ? AND w.ended_at IS NULL ORDER BY w.id",
+        (relay, worker_id),
+    ).fetchall()
+    return [
+        Sender(its_host, pid)
+        for number, its_host, pid in rows
+        if not _is_dead(db, number, now, host)
+    ]
 
 
 def beat(db: sqlite3.Connection, worker_id: int, now: float) -> bool:

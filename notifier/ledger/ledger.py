@@ -36,6 +36,7 @@ from notifier.ledger.records import (
     Recovered,
     Result,
     Run,
+    Sender,
     Suppression,
 )
 from notifier.locale import _
@@ -228,6 +229,11 @@ class Ledger:
         with self._store.write() as db:
             self._worker_id = claims.register(db, host, pid or os.getpid(), run_id, self._clock())
         return self._worker_id
+
+    def senders_before(self, worker_id: int, relay: str) -> list[Sender]:
+        """Who is sending through the relay, and had begun before this worker."""
+        with self._store.alone() as db:
+            return claims.senders_before(db, worker_id, relay, self._clock())
 
     def heartbeat(self, worker_id: int) -> bool:
         """The worker lives. False where it had been taken for dead and lost what it held."""

@@ -136,6 +136,14 @@ class Recovered:
 
 
 @dataclass(frozen=True, slots=True)
+class Sender:
+    """A process that is delivering a run."""
+
+    host: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
 class Suppression:
     """An address that must not be mailed."""
 

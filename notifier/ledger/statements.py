@@ -80,7 +80,7 @@ PROVEN = f"""UPDATE delivery SET state = '{State.ACCEPTED}', cause = '{Cause.ACC
         AND p.note = 'late' AND p.outcome = '{State.ACCEPTED}') AND delivery.id"""  # noqa: S608 - constants of ours
 
 #: The same for a JSON list of deliveries.
-PROVEN_AMONG = PROVEN + " IN (SELECT value FROM json_each(?))"
+PROVEN_AMONG = f"{PROVEN} IN (SELECT value FROM json_each(?))"  # noqa: S608 - constants of ours
 
 #: Temporary tables, and the doors through which a batch becomes one transaction. `lost` is a
 #: function that collects the intents that were not their worker's any more.

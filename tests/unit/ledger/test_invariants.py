@@ -198,7 +198,7 @@ def test_whatever_happens_the_sums_hold(blank_ledger, monkeypatch):
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=40,
+            max_examples=25,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),  # a step writes to a file
