@@ -12,17 +12,19 @@ wire is finished first (unless it is cancelled hard), and what was claimed is gi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from notifier.delivery.feed import RunFeed, Terms
+from notifier.delivery.feed import RunFeed
 from notifier.delivery.progress import Meter, Progress
 from notifier.delivery.retry import RetryPolicy
+from notifier.delivery.terms import Terms
 from notifier.delivery.throttle import Throttle
-from notifier.errors import GuardError, LedgerError, NotifierError, RelayError
+from notifier.errors import GuardError, LedgerError, RelayError
 from notifier.ledger.writer import Writer
 from notifier.locale import _
 from notifier.model import RunState, State
@@ -40,16 +42,20 @@ if TYPE_CHECKING:
 TICK = 0.25
 #: Seconds after which a worker that gave no sign is taken for dead; it gives one every third.
 LEASE = 60.0
-#: Failures of the relay in a row, for each connection, before the run is stopped.
-PATIENCE = 3
+#: Seconds of nothing but trouble with the relay before the run is stopped.
+PATIENCE = 120.0
 #: What is still to be sent now; deferred deliveries wait for their time.
 UNSENT = (State.PENDING, State.CLAIMED, State.SUBMITTING)
 
 
-def steady_clock() -> Callable[[], float]:
-    """Unix time that never jumps: somebody setting the clock moves no limit and no lease."""
-    offset = time.time() - time.monotonic()
-    return lambda: offset + time.monotonic()
+def steady_clock(clock: Callable[[], float] = time.time) -> Callable[[], float]:
+    """Unix time from now on that never jumps: setting the clock moves no limit.
+
+    It goes on while the machine sleeps, where the system has a clock that does.
+    """
+    kind = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    offset = clock() - time.clock_gettime(kind)
+    return lambda: offset + time.clock_gettime(kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ class _Engine:
     pool: Pool
     meter: Meter
     throttle: Throttle
-    clock: Callable[[], float]
+    steady: Callable[[], float]
     stop: asyncio.Event
     on_progress: Callable[[Progress], None] | None
     worker_id: int
@@ -98,42 +104,41 @@ class _Engine:
 
     async def _tick(self) -> None:
         try:
-            while True:
-                if await _happens(self.stop, TICK) or not await self._may_go_on():
-                    self.feed.close()
-                    self.pool.stop()
-                    return
+            while not await _happens(self.stop, TICK) and await self._may_go_on():
                 await self._tell()
-        except NotifierError as exc:
-            self.feed.failure = self.feed.failure or exc
-            self.feed.close()
-            self.pool.stop()
+        except Exception as exc:  # noqa: BLE001 - without a ticker nobody could stop the run
+            self.feed.fail(exc)
+        self.feed.close()
+        self.pool.stop()
 
     async def _may_go_on(self) -> bool:
-        now = self.clock()
+        now = self.steady()
         if now - self._beat_at > LEASE / 3:
             self._beat_at = now
-            await self.writer.call(self.ledger.heartbeat, self.worker_id)
+            if not await self.writer.call(self.ledger.heartbeat, self.worker_id):
+                self.feed.drop_claims()
         run = await self.writer.call(self.ledger.get_run, self.job.run.id)
         return run.state is RunState.ACTIVE
 
     async def _tell(self) -> None:
-        if self.on_progress is None:
+        if self.on_progress is None or self.writer.failed is not None:
             return
         counts = await self.writer.call(self.ledger.counts, self.job.run.id)
-        now = self.clock()
+        now = self.steady()
         rate = self.meter.rate(now)
         left = sum(counts.get(state, 0) for state in UNSENT)
-        self.on_progress(
-            Progress(
-                counts=counts,
-                rate=rate,
-                seconds_left=left / rate if rate > 0 else None,
-                connections=self.pool.size,
-                waiting_until=self.feed.waiting_until,
-                limited_by=self._limit(now),
-            )
+        progress = Progress(
+            counts=counts,
+            rate=rate,
+            seconds_left=left / rate if rate > 0 else None,
+            connections=self.pool.size,
+            waiting_until=self.feed.waiting_until,
+            limited_by=self._limit(now),
         )
+        try:
+            self.on_progress(progress)
+        except Exception:  # noqa: BLE001 - a closed terminal must not stop the mail
+            self.on_progress = None
 
     def _limit(self, now: float) -> str:
         limit = self.throttle.holding(now) if self.feed.limited_for > 0 else None
@@ -152,76 +157,43 @@ async def deliver(
 
     Raises RelayError when the relay can't be used: the run is paused then, with the reason, and
     nobody's attempt is burnt. Raises LedgerError when the ledger can't be written, GuardError when
-    the template is no longer the one that the run was enrolled with, or somebody else is
-    delivering this run. Setting `stop` finishes what is on the wire and returns; cancelling closes
-    the connections at once, and what had left without a reply is then in doubt.
+    the template is no longer the one that the run was enrolled with, or when somebody else sends
+    through the same relay and it has limits, which must hold for both.
+
+    Setting `stop` finishes what is on the wire and returns; cancelling closes the connections at
+    once, and what had left without a reply is then in doubt.
     """
     _check_template(job)
-    clock = clock or steady_clock()
     async with Writer(ledger) as writer:
         worker_id = await writer.call(
             ledger.register_worker, socket.gethostname(), os.getpid(), job.run.id
         )
         try:
-            await writer.call(ledger.recover, job.run.id, job.resends_doubt)
-            throttle = await _make_throttle(job, ledger, writer, clock)
-            feed, meter = _make_feed(
-                job, ledger, writer, throttle, worker_id=worker_id, clock=clock
-            )
-            engine = _Engine(
-                job=job,
-                ledger=ledger,
-                writer=writer,
-                feed=feed,
-                pool=Pool(job.relay),
-                meter=meter,
-                throttle=throttle,
-                clock=clock,
-                stop=stop or asyncio.Event(),
-                on_progress=on_progress,
-                worker_id=worker_id,
-            )
+            engine = await _make_engine(job, ledger, writer, worker_id, clock or time.time)
+            engine.stop = stop or engine.stop
+            engine.on_progress = on_progress
             await engine.run()
         except RelayError as exc:
             await _put_down(writer, ledger, worker_id)
             reason = f"{exc.message} {exc.next_step}".strip()
-            await writer.call(ledger.set_run_state, job.run.id, RunState.PAUSED, reason)
-            raise
-        except LedgerError:
+            if await writer.call(ledger.finish_if_done, job.run.id) is RunState.ACTIVE:
+                await writer.call(ledger.set_run_state, job.run.id, RunState.PAUSED, reason)
             raise
         except BaseException:
-            await _put_down(writer, ledger, worker_id)
+            with contextlib.suppress(LedgerError):
+                await _put_down(writer, ledger, worker_id)
             raise
         await _put_down(writer, ledger, worker_id)
         return await writer.call(ledger.finish_if_done, job.run.id)
 
 
-async def _make_throttle(
-    job: Job, ledger: Ledger, writer: Writer, clock: Callable[[], float]
-) -> Throttle:
-    """The relay's limits and the campaign's below them, knowing what was used before."""
-    relay = Throttle(job.relay.rate, clock)
-    campaign = Throttle(job.rate, clock, within=relay)
-    for throttle, run_id in ((relay, None), (campaign, job.run.id)):
-        if throttle.memory_count:
-            since = clock() - throttle.memory_seconds
-            throttle.restore(
-                await writer.call(
-                    ledger.recent_attempts, job.relay.name, since, throttle.memory_count, run_id
-                )
-            )
-    return campaign
-
-
-def _make_feed(
-    job: Job,
-    ledger: Ledger,
-    writer: Writer,
-    throttle: Throttle,
-    *,
-    worker_id: int,
-    clock: Callable[[], float],
-) -> tuple[RunFeed, Meter]:
+async def _make_engine(
+    job: Job, ledger: Ledger, writer: Writer, worker_id: int, clock: Callable[[], float]
+) -> _Engine:
+    await _check_alone(job, ledger, writer, worker_id)
+    await writer.call(ledger.recover, job.run.id, job.resends_doubt)
+    steady = steady_clock(clock)
+    throttle = await _make_throttle(job, ledger, writer, steady)
     meter = Meter()
     terms = Terms(
         run_id=job.run.id,
@@ -232,11 +204,56 @@ def _make_feed(
         throttle=throttle,
         policy=RetryPolicy(job.retry),
         clock=clock,
+        steady=steady,
         resends_doubt=job.resends_doubt,
-        patience=PATIENCE * job.relay.max_connections,
+        patience=PATIENCE,
         waits=job.waits,
     )
-    return RunFeed(terms, writer, ledger, meter), meter
+    return _Engine(
+        job=job,
+        ledger=ledger,
+        writer=writer,
+        feed=RunFeed(terms, writer, ledger, meter),
+        pool=Pool(job.relay),
+        meter=meter,
+        throttle=throttle,
+        steady=steady,
+        stop=asyncio.Event(),
+        on_progress=None,
+        worker_id=worker_id,
+    )
+
+
+async def _check_alone(job: Job, ledger: Ledger, writer: Writer, worker_id: int) -> None:
+    """A limit is a limit of the account: whoever else uses it would double it."""
+    if not (job.relay.rate or job.rate):
+        return
+    others = await writer.call(ledger.senders_before, worker_id, job.relay.name)
+    if others:
+        raise GuardError(
+            _("Process {pid} on {host} is sending through {relay}, whose limits are one.").format(
+                pid=others[0].pid, host=others[0].host, relay=job.relay.name
+            ),
+            where=_("run {run}").format(run=job.run.id),
+            next_step=_("Wait until it is done, then type the same command again."),
+        )
+
+
+async def _make_throttle(
+    job: Job, ledger: Ledger, writer: Writer, steady: Callable[[], float]
+) -> Throttle:
+    """The relay's limits and the campaign's below them, knowing what was used before."""
+    relay = Throttle(job.relay.rate, steady)
+    campaign = Throttle(job.rate, steady, within=relay)
+    for throttle, run_id in ((relay, None), (campaign, job.run.id)):
+        if throttle.memory_count:
+            since = steady() - throttle.memory_seconds
+            throttle.restore(
+                await writer.call(
+                    ledger.recent_attempts, job.relay.name, since, throttle.memory_count, run_id
+                )
+            )
+    return campaign
 
 
 async def _put_down(writer: Writer, ledger: Ledger, worker_id: int) -> None:

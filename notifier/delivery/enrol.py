@@ -20,7 +20,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from notifier.errors import GuardError
+from notifier.errors import GuardError, UsageError
 from notifier.ledger.ledger import NewRun
 from notifier.locale import _, ngettext
 from notifier.model import Recipient, Rejection, RunState, dump_context
@@ -116,8 +116,13 @@ def enrol(
 
 def _write(ledger: Ledger, campaign: Campaign, roster: Roster, run: Run, survey: Survey) -> None:
     reading = Surveyed(roster)
-    for recipients, rejections in _batches(reading):
-        ledger.enrol(run.id, recipients, rejections)
+    try:
+        for recipients, rejections in _batches(reading):
+            ledger.enrol(run.id, recipients, rejections)
+    except UsageError:
+        if ledger.get_run(run.id).state is RunState.ENROLLING:
+            raise
+        return  # another process enrolled the very same rows, and was quicker
     if reading.survey() != survey:
         ledger.cancel(run.id)
         raise GuardError(

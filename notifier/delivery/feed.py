@@ -11,8 +11,11 @@ If step X fails, what happens to whom?
     a limit is reached          `take` gives nothing until the limit allows it; nobody is touched
     the intent isn't durable    the message doesn't leave
     a reply refuses somebody    that delivery alone, as `verdict` judges
-    the relay is in trouble     the delivery is given back unburnt; after a row of these without one
-                                success, or at once where it is for good, the run stops and says why
+    the relay is in trouble     the delivery is given back unburnt, and sending pauses, longer each
+                                time; minutes of that without one success, or a refusal for good,
+                                stop the run with the reason
+    ... with one message only   while others are taken: from the third time on it is that message's
+                                own trouble, which burns its attempts, so that it ends some day
     the ledger is unavailable   nothing new is taken; what was on the wire is in doubt at worst
     the program is killed       claims are taken over at the next start, intents become `unknown`
 """
@@ -25,13 +28,11 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from notifier.delivery.verdict import judge
-from notifier.errors import MessageError, NotifierError, RelayRefused, TemplateError
+from notifier.delivery.patience import Patience
+from notifier.errors import MessageError, NotifierError, TemplateError
 from notifier.ledger.ledger import Claimed, Intent, Result
-from notifier.locale import _
 from notifier.model import (
     Cause,
-    Message,
     Outcome,
     Recipient,
     RunState,
@@ -44,11 +45,8 @@ from notifier.model import (
 from notifier.smtp.pool import Parcel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from notifier.delivery.progress import Meter
-    from notifier.delivery.retry import RetryPolicy
-    from notifier.delivery.throttle import Throttle
+    from notifier.delivery.terms import Terms
     from notifier.ledger.ledger import Ledger
     from notifier.ledger.writer import Writer
 
@@ -65,6 +63,9 @@ BACKLOG = 2_000
 BREATH = 0.02
 #: Seconds between two looks at what another worker still holds of the run.
 COMPANY = 0.5
+#: Seconds at least, and at most, between two looks at what is due: clocks may be set meanwhile.
+SOONEST = 1.0
+LATEST = 30.0
 
 
 @dataclass(slots=True)
@@ -75,29 +76,9 @@ class Job:
     #: When the message was made, the `Date:` of each attempt.
     message_at: float
     digest: str
+    #: On the steady clock.
     taken_at: float = 0.0
     is_intended: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a feed goes by: whose deliveries, through which relay, how to judge and to retry."""
-
-    run_id: int
-    worker_id: int
-    relay: str
-    lease_seconds: float
-    #: Makes the message: `(recipient, token=..., at=...)`; TemplateError or MessageError.
-    assemble: Callable[..., Message]
-    throttle: Throttle
-    policy: RetryPolicy
-    clock: Callable[[], float]
-    #: Whether a message in doubt is sent again by itself (the campaign's `on_doubt: resend`).
-    resends_doubt: bool
-    #: Failures of the relay in a row, without one success, before the run is stopped.
-    patience: int
-    #: Whether to stay for deferred deliveries until they are due.
-    waits: bool = True
 
 
 class RunFeed:
@@ -116,11 +97,11 @@ class RunFeed:
         self._stirred = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
-        self._troubles = 0
-        self._is_proven = False
+        self._patience = Patience(terms.relay, terms.patience)
+        self._has_lost_claims = False
         self._in_flight = 0
         #: Why the run can't go on, where the relay or the ledger is the reason.
-        self.failure: NotifierError | None = None
+        self.failure: Exception | None = None
         #: When the next deferred delivery is due, while there is nothing else to do.
         self.waiting_until: float | None = None
         #: Seconds until the limits admit the next message; 0 while they do.
@@ -135,9 +116,11 @@ class RunFeed:
         if self._writer.backlog > BACKLOG:
             self._wake_after(BREATH)
             return None
-        now = self._terms.clock()
-        delay = self._terms.throttle.admit(now)
-        self.limited_for = delay
+        now = self._terms.steady()
+        delay = self._patience.held_until - now
+        if delay <= 0:
+            delay = self._terms.throttle.admit(now)
+        self.limited_for = max(0.0, delay)
         if delay > 0:
             self._wake_after(delay)
             return None
@@ -186,9 +169,10 @@ class RunFeed:
         """Record what the wire said; once for each message taken."""
         job = self._jobs.pop(parcel.id)
         self._in_flight -= 1
-        outcome = judge(submission, is_proven=self._is_proven)
-        self._is_proven = self._is_proven or outcome.state is State.ACCEPTED
-        self._note_trouble(outcome, submission)
+        outcome = self._patience.judge(parcel.id, submission)
+        failure = self._patience.note(outcome, submission, self._terms.steady())
+        if failure is not None:
+            self.fail(failure)
         if outcome.state is State.PENDING and submission.reply is None and not job.is_intended:
             self._put_back(parcel, job)
         else:
@@ -209,9 +193,13 @@ class RunFeed:
                     await asyncio.sleep(0)
                 elif not await self._has_more():
                     self.close()
-        except NotifierError as exc:
-            self.failure = self.failure or exc
-            self.close()
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the run must end and tell it
+            self.fail(exc)
+
+    def fail(self, exc: Exception) -> None:
+        """Close, and have the run end with this error; the first one counts."""
+        self.failure = self.failure or exc
+        self.close()
 
     def close(self) -> None:
         """Give out nothing more; whoever waits is told so. What is on the wire still settles."""
@@ -234,16 +222,29 @@ class RunFeed:
         if self._in_flight or self._ready:
             await self._stir()
             return True
+        if self._has_lost_claims:
+            await self._start_over()
+            return True
         due_at = await self._writer.call(self._ledger.next_due_at, self._terms.run_id)
-        if due_at is None and await self._others_hold_some():
+        if due_at is None:
+            if not await self._others_hold_some():
+                return False
             await self._stir(COMPANY)
             return True
-        if due_at is None or (not self._terms.waits and due_at > self._terms.clock()):
+        left = due_at - self._terms.clock()
+        if not self._terms.waits and left > self._terms.policy.pause_seconds:
             return False
         self.waiting_until = due_at
-        await self._stir(max(0.01, due_at - self._terms.clock()))
+        await self._stir(min(max(left, 0.0 if left > 0 else SOONEST), LATEST))
         self.waiting_until = None
         return True
+
+    async def _start_over(self) -> None:
+        """This worker was taken for dead: what it held is not its own; claim afresh."""
+        self._has_lost_claims = False
+        terms = self._terms
+        await self._writer.call(self._ledger.release, terms.worker_id, terms.resends_doubt)
+        await self._writer.call(self._ledger.heartbeat, terms.worker_id)
 
     async def _others_hold_some(self) -> bool:
         """Whether another worker is on the rest of the run; what a dead one held is due again."""
@@ -304,7 +305,7 @@ class RunFeed:
             delivery_id=job.claimed.id,
             number=job.claimed.attempts + 1,
             relay=self._terms.relay,
-            started_at=job.taken_at,
+            started_at=now - max(0.0, self._terms.steady() - job.taken_at),
             at=now,
             stage=submission.stage,
             code=reply.code if reply else None,
@@ -330,7 +331,7 @@ class RunFeed:
         return (State.EXPIRED, None) if due_at is None else (State.DEFERRED, due_at)
 
     def _refuse_unmade(self, claimed: Claimed, exc: NotifierError) -> None:
-        job = Job(claimed, 0.0, "", taken_at=self._terms.clock())
+        job = Job(claimed, 0.0, "", taken_at=self._terms.steady())
         text = f"{exc.message} ({exc.where})" if exc.where else exc.message
         submission = Submission(Stage.ASSEMBLE, None, text)
         outcome = Outcome(State.REFUSED, Scope.MESSAGE, Cause.RENDER_FAILED)
@@ -348,29 +349,17 @@ class RunFeed:
         if not done.cancelled() and done.exception() is None and not done.result():
             self._jobs.pop(delivery_id, None)
             self._in_flight -= 1
-            self._stirred.set()
+            self.drop_claims()
 
-    def _note_trouble(self, outcome: Outcome, submission: Submission) -> None:
-        if outcome.scope is not Scope.RELAY or outcome.state is State.UNKNOWN:
-            self._troubles = 0
-            return
-        self._troubles += 1
-        reply = submission.reply
-        is_final = reply is not None and reply.is_permanent
-        if self.failure is None and (is_final or self._troubles >= self._terms.patience):
-            said = str(reply) if reply else submission.error
-            self.failure = RelayRefused(
-                _("The relay {relay} does not take our mail: {reply}").format(
-                    relay=self._terms.relay, reply=said
-                ),
-                stage=submission.stage,
-                reply=reply,
-                where=_("relay {relay}, at {stage}").format(
-                    relay=self._terms.relay, stage=submission.stage.value
-                ),
-                next_step=_("Nobody's attempt was used up. Mend it, then resume the run."),
-            )
-            self.close()
+    def drop_claims(self) -> None:
+        """Let go of all that is not on the wire: it was claimed by others, or is about to be."""
+        self._has_lost_claims = True
+        self._claimed.clear()
+        for parcel in self._ready:
+            self._jobs.pop(parcel.id, None)
+        self._ready.clear()
+        self._ready_bytes = 0
+        self._stirred.set()
 
     # --- waking ------------------------------------------------------------------------------
 

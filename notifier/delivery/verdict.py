@@ -141,7 +141,7 @@ def _scope(cause: Cause, told: Scope | None, reply: Reply, stage: Stage) -> Scop
 
 
 def _is_about_one(cause: Cause, reply: Reply, stage: Stage) -> bool:
-    return reply.is_permanent and stage in TRANSACTION and cause in NARROWED
+    return reply.code != 421 and stage in TRANSACTION and cause in NARROWED  # noqa: PLR2004 - RFC 5321: closing
 
 
 def _state(scope: Scope, reply: Reply) -> State:
