@@ -11,7 +11,6 @@ sorted: a change of the catalogue is a change of a sentence.
 from __future__ import annotations
 
 import ast
-import contextlib
 import io
 import re
 import string
@@ -31,8 +30,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "notifier"
 LOCALES = ("en", "vi")
 KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
-#: What is extracted from which files.
-METHODS = {".py": "python", ".html": "jinja2.ext.babel_extract"}
+#: The files that may hold sentences.
+SUFFIXES = {".py", ".html"}
 #: The names of calls whose first arguments are sentences.
 _SENTENCES = {"_": 1, "N_": 1, "ngettext": 2}
 _HEADERS = {
@@ -57,7 +56,7 @@ class QuietCatalog(Catalog):
 def sources() -> Iterator[Path]:
     """The files that may hold sentences, in a stable order."""
     for path in sorted(SOURCE.rglob("*")):
-        if path.suffix in METHODS and not {"samples", "starter"} & set(path.parts):
+        if path.suffix in SUFFIXES and not {"samples", "starter"} & set(path.parts):
             yield path
 
 
@@ -65,14 +64,35 @@ def extracted() -> Catalog:
     """Every sentence that the code marks."""
     catalog = Catalog(domain="notifier")
     for path in sources():
-        with path.open("rb") as file, contextlib.redirect_stderr(io.StringIO()):
-            found = extract(METHODS[path.suffix], file, KEYWORDS, options={"silent": "false"})
-            for _line, message, _comments, context in found:
-                if not message:  # told by `computed_sentences`
-                    continue
-                flags = ["python-brace-format"] if placeholders(message) else []
-                catalog.add(message, context=context, flags=flags)
+        for message in _in_code(path) if path.suffix == ".py" else _in_page(path):
+            flags = ["python-brace-format"] if placeholders(message) else []
+            catalog.add(message, flags=flags)
     return catalog
+
+
+def _in_code(path: Path) -> Iterator[str | tuple[str, ...]]:
+    """By the syntax tree: Babel's tokens miss a call inside an f-string before Python 3.12."""
+    for call in _calls(path):
+        texts = [getattr(a, "value", None) for a in call.args[: _SENTENCES[call.func.id]]]
+        if texts and all(isinstance(text, str) and text for text in texts):
+            yield texts[0] if len(texts) == 1 else tuple(texts)
+
+
+def _in_page(path: Path) -> Iterator[str | tuple[str, ...]]:
+    with path.open("rb") as file:
+        options = {"silent": "false"}
+        for _line, message, _c, _x in extract(
+            "jinja2.ext.babel_extract", file, KEYWORDS, (), options
+        ):
+            yield message
+
+
+def _calls(path: Path) -> Iterator[ast.Call]:
+    """The calls that mark or look up sentences."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        is_named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        if is_named and node.func.id in _SENTENCES:
+            yield node
 
 
 def placeholders(message: str | tuple[str, ...]) -> set[str]:
@@ -215,11 +235,8 @@ def computed_sentences() -> list[str]:
         f"{path.relative_to(ROOT)}, line {call.lineno}: the sentence is computed"
         for path in sources()
         if path.suffix == ".py"
-        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(call, ast.Call)
-        and isinstance(call.func, ast.Name)
-        and call.func.id in _SENTENCES
-        and any(_is_computed(a, call.func.id) for a in call.args[: _SENTENCES[call.func.id]])
+        for call in _calls(path)
+        if any(_is_computed(a, call.func.id) for a in call.args[: _SENTENCES[call.func.id]])
     ]
 
 

@@ -98,6 +98,20 @@ def test_what_counts_as_computed(tmp_path, monkeypatch, call, is_computed):
     assert bool(tool.computed_sentences()) is is_computed
 
 
+def test_sentences_are_found_wherever_they_stand(tmp_path, monkeypatch):
+    """In an f-string, over several lines, in a page; the same on every Python."""
+    (tmp_path / "a.py").write_text(
+        "f\"{_('in a string')}\"\n_('over '\n  'lines')\nngettext('{n} row', '{n} rows', n)\n"
+        "TABLE = N_('later')\n_(TABLE)\n_('')\n"
+    )
+    (tmp_path / "b.html").write_text('<p>{{ _("on a page") }}</p>')
+    monkeypatch.setattr(tool, "SOURCE", tmp_path)
+    found = {message.id for message in tool.extracted() if message.id}
+    assert found == {
+        "in a string", "over lines", ("{n} row", "{n} rows"), "later", "on a page",
+    }  # fmt: skip
+
+
 def test_placeholders_are_names_in_braces():
     """Formats and conversions are no part of the name; braces that are shown are text."""
     assert tool.placeholders("{count:,} of {total!r}, {{no}}") == {"count", "total"}
