@@ -7,7 +7,7 @@ import pytest
 from notifier.errors import UsageError
 from notifier.ledger import statements
 from notifier.ledger.records import Recovered
-from notifier.model import RunState, State, load_context
+from notifier.model import Cause, RunState, Stage, State, load_context
 
 
 def test_a_claim_hands_over_all_that_a_message_is_made_from(desk):
@@ -189,6 +189,19 @@ def test_the_limits_know_what_was_used_before(desk):
     assert recent("main", 0, 2) == [now - 9, now]
     assert recent("main", 0, 10, run_id) == [now - 29, now - 19, now - 9]
     assert recent("elsewhere", 0, 10) == []
+
+
+def test_a_message_that_could_not_be_made_uses_no_limit(desk):
+    """The relay was never asked; the timeline still tells of it."""
+    run_id = desk.run(4)
+    desk.worker(run_id)
+    ids = [it.id for it in desk.ledger.claim(run_id, 1, 4)]
+    for it in ids[:3]:
+        desk.settle(it, State.REFUSED, stage=Stage.ASSEMBLE, code=None, cause=Cause.RENDER_FAILED)
+    desk.submit(ids[3:])
+    desk.settle(ids[3])
+    assert len(desk.ledger.recent_attempts("main", 0, 10)) == 1
+    assert desk.one("SELECT sum(count) FROM tick") == (4,)
 
 
 def test_a_run_that_is_not_there_is_told(desk):
