@@ -6,7 +6,7 @@ Other calls of the ledger run on the same thread, in the order in which everythi
 
 If step X fails, what happens to whom?
 
-    the ledger is locked      the same batch is tried again, for up to `patience` seconds
+    the ledger is locked      the same batch or call is tried again, for up to `patience` seconds
     a batch can't be written  each of its intents fails (don't send); the error is remembered as
                               `failed`, and all that is asked for later fails with it, so that the
                               engine stops. Outcomes are kept and tried once more at the end: what
@@ -234,7 +234,7 @@ class Writer:
             self._tell(_fail, [item.future], self.failed)
             return
         try:
-            value = item.function()
+            value = self._patiently(item.function)
         except BaseException as exc:  # noqa: BLE001 - the waiter gets it, whatever it is
             self._tell(_fail, [item.future], exc)
         else:
@@ -265,10 +265,14 @@ class Writer:
         self._unwritten = []
 
     def _record(self, batch: _Batch) -> set[int]:
+        return self._patiently(lambda: self._ledger.record(batch.intents, batch.results))
+
+    def _patiently(self, function: Callable[[], T]) -> T:
+        """Once more, and again, while another program holds the ledger; nothing was changed."""
         began = self._clock()
         while True:
             try:
-                return self._ledger.record(batch.intents, batch.results)
+                return function()
             except LedgerError as exc:
                 is_late = self._clock() - began >= self._patience
                 if is_late or not is_locked(exc) or self._hurry.wait(PAUSE):

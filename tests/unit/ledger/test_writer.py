@@ -175,6 +175,33 @@ def test_a_locked_ledger_is_tried_again_for_a_while(desk, monkeypatch, ledger_pa
     assert next(now) < 100
 
 
+def test_a_call_to_a_locked_ledger_is_tried_again_for_a_while(desk, monkeypatch, ledger_path):
+    """A heartbeat or a claim outlasts a short lock as a batch does; a long one fails its caller."""
+    run_id = desk.run(1)
+    monkeypatch.setattr(writer_module, "PAUSE", 0)
+    refusals = [3]
+
+    def claim():
+        if refusals[0]:
+            refusals[0] -= 1
+            raise _locked(ledger_path)
+        return desk.ledger.get_run(run_id)
+
+    now = iter(range(1000))
+
+    async def deliver():
+        async with Writer(desk.ledger, patience=10, clock=lambda: next(now)) as writer:
+            assert (await writer.call(claim)).id == run_id
+            refusals[0] = 100
+            with pytest.raises(LedgerError, match="locked"):
+                await writer.call(claim)
+            refusals[0] = 0
+            assert (await writer.call(claim)).id == run_id
+
+    asyncio.run(deliver())
+    assert next(now) < 100
+
+
 def test_a_waiter_that_is_cancelled_harms_nobody(desk):
     """Its intent may be written; the others' are, and the writer goes on."""
     run_id, ids = _claimed(desk, 2)
