@@ -166,32 +166,36 @@ def _take_from(
     resends_doubt: bool,
 ) -> Recovered:
     held = db.execute(
-        "SELECT run_id, state, json_group_array(id), count(*) FROM delivery"
-        " WHERE worker_id IN (SELECT value FROM json_each(?)) AND (? IS NULL OR run_id = ?)"
-        " GROUP BY run_id, state",
+        "SELECT d.run_id, r.state, d.state, json_group_array(d.id), count(*) FROM delivery d"
+        " JOIN run r ON r.id = d.run_id"
+        " WHERE d.worker_id IN (SELECT value FROM json_each(?)) AND (? IS NULL OR d.run_id = ?)"
+        " GROUP BY d.run_id, d.state",
         (json.dumps(list(workers)), run_id, run_id),
     ).fetchall()
-    released = in_doubt = 0
-    for its_run, state, ids, count in held:
+    released = in_doubt = resent = 0
+    for its_run, run_state, state, ids, count in held:
+        is_cancelled = run_state == RunState.CANCELLED  # nothing of it is due any more
         if state == State.CLAIMED:
-            _give_back(db, its_run, ids, now)
+            after = State.CANCELLED if is_cancelled else State.PENDING
+            _give_back(db, its_run, ids, after, now)
             released += count
+        elif resends_doubt and not is_cancelled:
+            _doubt(db, its_run, ids, State.PENDING, now)
+            resent += count
         else:
-            after = State.PENDING if resends_doubt else State.UNKNOWN
-            _doubt(db, its_run, ids, after, now)
+            _doubt(db, its_run, ids, State.UNKNOWN, now)
             in_doubt += count
-    if resends_doubt:
-        return Recovered(released, 0, in_doubt)
-    return Recovered(released, in_doubt, 0)
+    return Recovered(released, in_doubt, resent)
 
 
-def _give_back(db: sqlite3.Connection, run_id: int, ids: str, now: float) -> None:
+def _give_back(db: sqlite3.Connection, run_id: int, ids: str, after: State, now: float) -> None:
+    due_at = now if after is State.PENDING else None
     cursor = db.execute(
         "UPDATE delivery SET state = ?, worker_id = NULL, next_attempt_at = ?, changed_at = ?"
         " WHERE id IN (SELECT value FROM json_each(?)) AND state = ?",
-        (State.PENDING, now, now, ids, State.CLAIMED),
+        (after, due_at, now, ids, State.CLAIMED),
     )
-    runs.shift(db, run_id, State.CLAIMED, State.PENDING, cursor.rowcount)
+    runs.shift(db, run_id, State.CLAIMED, after, cursor.rowcount)
 
 
 def _doubt(db: sqlite3.Connection, run_id: int, ids: str, after: State, now: float) -> None:

@@ -197,7 +197,8 @@ class Ledger:
     def cancel(self, run_id: int, reason: str = "") -> int:
         """Never send what is pending, deferred or claimed; how many that are.
 
-        What is on the wire finishes. UsageError for a run that is finished.
+        What is on the wire finishes; what of it would be sent again is cancelled then. UsageError
+        for a run that is finished.
         """
         with self._store.write() as db:
             return runs.cancel(db, run_id, reason, self._clock())

@@ -77,7 +77,8 @@ class Recorder:
         worker_id: int,
     ) -> set[int]:
         if self._is_dirty:
-            db.executescript(statements.CLEAR)
+            for statement in statements.CLEAR:  # executescript would end the transaction
+                db.execute(statement)
         self._is_dirty = True
         self._lost.clear()
         _stage(

@@ -173,11 +173,9 @@ def resume(db: sqlite3.Connection, run_id: int, now: float) -> None:
 def cancel(db: sqlite3.Connection, run_id: int, reason: str, now: float) -> int:
     """Never send what was not sent yet; how many deliveries that are.
 
-    What is on the wire finishes. UsageError where the run has ended already.
+    What is on the wire finishes. A second time sweeps again. UsageError where the run is finished.
     """
     run = get(db, run_id)
-    if run.state is RunState.CANCELLED:
-        return 0
     if run.state is RunState.FINISHED:
         raise _not_now(run, _("It has ended already."), f"notifier report {run.id}")
     moved = 0

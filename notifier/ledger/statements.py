@@ -17,7 +17,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from notifier.ledger.transitions import BY_RESULT, LATE
-from notifier.model import Cause, Stage, State
+from notifier.model import Cause, RunState, Stage, State
 
 #: Rows of one VALUES list: a batch is padded to the next of these with empty rows, so that few
 #: statements are ever prepared.
@@ -71,6 +71,16 @@ WHEN d.digest IS NOT NULL AND result.stage = '{Stage.BODY}' AND result.code IS N
 END
 """  # noqa: S608 - constants of ours
 
+#: What would be sent again, of a run that was cancelled meanwhile, is cancelled; unless it may have
+#: arrived: `cancelled` says that it was not.
+_OF_A_CANCELLED_RUN = f"""UPDATE result SET state = CASE
+        WHEN prior <> '{State.CLAIMED}' AND state = '{State.DEFERRED}'
+            AND stage = '{Stage.BODY}' AND coalesce(code, 0) NOT BETWEEN 400 AND 499
+        THEN '{State.UNKNOWN}' ELSE '{State.CANCELLED}' END
+    WHERE state IN ('{State.PENDING}', '{State.DEFERRED}') AND prior IS NOT NULL
+    AND EXISTS (SELECT 1 FROM run
+        WHERE run.id = result.run_id AND run.state = '{RunState.CANCELLED}')"""  # noqa: S608 - constants of ours
+
 #: A 2yz reply came late, while a copy was on the wire: what becomes of that copy's delivery when
 #: it was not accepted itself. The values are a `delivery_id`.
 PROVEN = f"""UPDATE delivery SET state = '{State.ACCEPTED}', cause = '{Cause.ACCEPTED}',
@@ -119,6 +129,7 @@ CREATE TEMP TRIGGER record_batch INSTEAD OF INSERT ON record_door BEGIN
         is_late = d.worker_id IS NOT result.worker_id,
         burns = CASE WHEN d.worker_id IS NOT result.worker_id THEN 0 ELSE burns END
         FROM delivery d WHERE d.id = result.delivery_id;
+    {_OF_A_CANCELLED_RUN};
     UPDATE delivery SET state = r.state, cause = r.cause, code = r.code,
         next_attempt_at = CASE WHEN r.state IN ('{State.PENDING}', '{State.DEFERRED}')
             THEN coalesce(nullif(r.due_at, 0.0), r.at) END,
@@ -184,9 +195,12 @@ END;
 """  # noqa: S608 - constants of ours
 
 #: Clears what a failed batch left behind.
-CLEAR = """
-DELETE FROM temp.intent; DELETE FROM temp.result; DELETE FROM temp.moved; DELETE FROM temp.odd;
-"""
+CLEAR = (
+    "DELETE FROM temp.intent",
+    "DELETE FROM temp.result",
+    "DELETE FROM temp.moved",
+    "DELETE FROM temp.odd",
+)
 RECORD = "INSERT INTO temp.record_door VALUES (1)"
 CLAIM = "INSERT INTO temp.claim_door VALUES (?, ?, ?, ?)"
 

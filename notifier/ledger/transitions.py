@@ -64,6 +64,9 @@ BY_LEDGER: frozenset[tuple[State, State]] = frozenset(
         (State.PENDING, State.CANCELLED),
         (State.DEFERRED, State.CANCELLED),
         (State.CLAIMED, State.CANCELLED),
+        # It would be sent again, but its run was cancelled meanwhile.
+        (State.SUBMITTING, State.CANCELLED),
+        (State.UNKNOWN, State.CANCELLED),
         *((state, State.PENDING) for state in (State.REFUSED, State.EXPIRED, State.UNKNOWN)),
         *((state, State.PENDING) for state in (State.CANCELLED, State.SUPPRESSED)),
         *((state, State.PENDING) for state in (State.BOUNCED, State.DEFERRED)),

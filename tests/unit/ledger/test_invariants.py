@@ -173,6 +173,13 @@ class Machine(RuleBasedStateMachine):
             if self.desk.ledger.get_run(run_id).state is RunState.FINISHED:
                 assert set(self.desk.ledger.counts(run_id)) <= FINAL_STATES
 
+    @invariant()
+    def cancelled_runs_have_nothing_due(self):
+        for run_id in getattr(self, "runs", ()):
+            if self.desk.ledger.get_run(run_id).state is RunState.CANCELLED:
+                left = set(self.desk.ledger.counts(run_id)) - FINAL_STATES
+                assert left <= {State.SUBMITTING, State.UNKNOWN}
+
     def _check_moves(self):
         moves = {(State(a), State(b)) for a, b in self.desk.every("SELECT * FROM move")}
         assert moves <= LEGAL

@@ -235,6 +235,25 @@ def test_a_batch_that_failed_leaves_nothing_for_the_next(desk, monkeypatch):
     ]  # fmt: skip
 
 
+def test_what_a_failed_batch_left_is_cleared_within_the_next_ones_transaction(desk, monkeypatch):
+    """Also where that one takes two steps: either both are written or neither is."""
+    run_id = desk.run(2)
+    desk.worker(run_id)
+    ids = [it.id for it in desk.ledger.claim(run_id, 1, 2)]
+    desk.submit(ids)
+    twice = [desk.result(ids[0], State.DEFERRED), desk.result(ids[0], State.DEFERRED)]
+    for _time in range(2):
+        monkeypatch.setattr(statements, "RECORD", "SELECT * FROM no_such_table")
+        with pytest.raises(Exception, match="no_such_table"):
+            desk.ledger.record([], twice)
+        monkeypatch.undo()
+    desk.ledger.record([], [*twice, desk.result(ids[1])])
+    assert [desk.state(it) for it in ids] == [State.DEFERRED, State.ACCEPTED]
+    assert desk.every("SELECT note FROM attempt ORDER BY delivery_id, ordinal") == [
+        ("",), ("late",), ("",),
+    ]  # fmt: skip
+
+
 def test_a_reply_with_half_characters_is_stored(desk):
     """Lone surrogates, which UTF-8 can't hold, don't fail everybody's batch."""
     run_id = desk.run(1)

@@ -69,6 +69,54 @@ def test_cancel_keeps_what_is_on_the_wire(desk):
     assert desk.ledger.finish_if_done(run_id) is RunState.CANCELLED
 
 
+@pytest.mark.parametrize("after", [State.DEFERRED, State.PENDING])
+def test_what_would_be_sent_again_of_a_cancelled_run_is_cancelled(desk, after):
+    """It was on the wire when the run was cancelled: its refusal for now is its last word."""
+    run_id = desk.run(2)
+    worker = desk.worker(run_id)
+    ids = [it.id for it in desk.ledger.claim(run_id, worker, 2)]
+    desk.submit(ids)
+    desk.ledger.cancel(run_id)
+    desk.settle(ids[0], after, code=451, next_attempt_at=desk.clock())
+    desk.settle(ids[1], State.REFUSED)
+    assert desk.ledger.counts(run_id) == {State.REFUSED: 1, State.CANCELLED: 1}
+    assert desk.ledger.retry(run_id, {State.CANCELLED}) == 1
+
+
+def test_a_doubt_of_a_cancelled_run_stays_a_doubt(desk):
+    """`cancelled` says that it was not sent, which nobody knows here, whatever the policy."""
+    run_id = desk.run(2)
+    worker = desk.worker(run_id)
+    ids = [it.id for it in desk.ledger.claim(run_id, worker, 2)]
+    desk.submit(ids)
+    desk.ledger.cancel(run_id)
+    desk.settle(ids[0], State.DEFERRED, code=None)  # the campaign resends what is in doubt
+    assert desk.ledger.release(worker, True).in_doubt == 1
+    assert desk.ledger.counts(run_id) == {State.UNKNOWN: 2}
+
+
+def test_claims_of_a_cancelled_run_are_not_due_again(desk):
+    """Given back by their worker, or taken from a dead one."""
+    run_id = desk.run(2)
+    gone = desk.worker(run_id, pid=2**22 + 1)
+    desk.ledger.claim(run_id, gone, 1)
+    worker = desk.worker(run_id)
+    desk.ledger.claim(run_id, worker, 1)
+    desk.ledger.set_run_state(run_id, RunState.CANCELLED)
+    desk.ledger.recover(run_id, host="here")
+    desk.ledger.release(worker)
+    assert desk.ledger.counts(run_id) == {State.CANCELLED: 2}
+
+
+def test_cancelling_again_sweeps_again(desk):
+    """Whatever is left of a cancelled run goes, however it came to be left."""
+    run_id = desk.run(2)
+    desk.ledger.set_run_state(run_id, RunState.CANCELLED)
+    assert desk.ledger.cancel(run_id) == 2
+    assert desk.ledger.cancel(run_id) == 0
+    assert desk.ledger.counts(run_id) == {State.CANCELLED: 2}
+
+
 def test_a_run_is_finished_when_all_is_final_and_held_when_doubts_are_left(desk):
     """And neither while anything else is left; a held run that is settled finishes."""
     run_id, ids = _settled(desk, State.ACCEPTED, State.SUBMITTING, State.REFUSED)
