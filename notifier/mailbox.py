@@ -50,8 +50,10 @@ def parse_mailbox(text: str) -> Mailbox:
 def _parse_name(text: str) -> str:
     if quoted := _QUOTED.fullmatch(text):
         text = re.sub(r"\\(.)", r"\1", quoted[1]).strip()
-    elif '"' in text or "<" in text or ">" in text:
+    elif "<" in text or ">" in text:
         raise ValueError(_('it is written like "Name <office@school.example>".'))
+    elif text.startswith('"') or text.count('"') % 2:
+        raise ValueError(_('a quotation mark in the name has no partner; write "Name" in full.'))
     if len(text) > _MAX_NAME:
         raise ValueError(_("the name is too long."))
     return text

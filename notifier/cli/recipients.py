@@ -17,7 +17,7 @@ from notifier.locale import N_, _, ngettext
 from notifier.model import Recipient, Rejection
 
 if TYPE_CHECKING:
-    from notifier.recipients.roster import Roster
+    from notifier.recipients.roster import Reading, Roster
 
 app = group(N_("What spreadsheets become: recipients, and rows that can't become one."))
 
@@ -116,12 +116,27 @@ def check(
     if output is not None:
         from notifier.recipients.rejected import write_rejected
 
+        _check_apart(output, findings.roster.reading)
         write_rejected(output, findings.rejections, findings.roster.reading.columns)
     if as_json:
         print_json(findings.as_dict())
     else:
         _tell(session, findings, output)
     return 1 if findings.rejections else 0
+
+
+def _check_apart(output: Path, reading: Reading | None) -> None:
+    """The sheet that was read must not be written over by what was rejected of it."""
+    while reading is not None:
+        if output.exists() and output.samefile(reading.file):
+            raise UsageError(
+                _("{path} is the sheet itself: the rejected rows would take its place.").format(
+                    path=output
+                ),
+                where="-o",
+                next_step=_("Name another file, such as -o rejected.xlsx."),
+            )
+        reading = reading.joined
 
 
 def _number(sheet: str | None) -> str | int | None:

@@ -157,11 +157,27 @@ def make_plan(
         again=again,
     )
     run = _summary(session, choice.run.id) if choice.run else None
+    if run is not None and not choice.is_over:
+        _check_relay(run, relay)
     chosen = session.relay(campaign, relay or (run.relay if run else None))
     repeated = ["--relay", relay] if relay else []
     repeated += ["--occurrence", choice.occurrence] if occurrence or again else []
     repeated += ["--workspace", str(session.root)] if session.root else []
     return Plan(found, chosen, choice, run, tuple(repeated))
+
+
+def _check_relay(run: RunSummary, asked: str | None) -> None:
+    """A run keeps its relay: a rehearsal must not go out for real, nor the other way round."""
+    if asked and asked != run.relay:
+        raise UsageError(
+            _("Run {run} was begun through {relay}, and goes on through it.").format(
+                run=run.id, relay=run.relay
+            ),
+            where=f"--relay {asked}",
+            next_step=_(
+                "Leave out --relay; or give the run up (notifier cancel {run}) and add --again."
+            ).format(run=run.id),
+        )
 
 
 def _find(session: Session, reference: str) -> Run | None:

@@ -202,7 +202,7 @@ def retry(
     """Make deliveries due again, with a new retry horizon; how many.
 
     `addresses` (compared without regard to case) narrows the choice; none of them means all.
-    Suppressed deliveries go only where the suppression was lifted. UsageError for a state that
+    Suppressed addresses are left out until the suppression is lifted. UsageError for a state that
     can't be retried: what was accepted is not sent again.
     """
     wanted = set(states)
@@ -228,8 +228,8 @@ def retry(
             " id IN (SELECT delivery_id FROM recipient WHERE run_id = ?) AND"
             " (? = '[]' OR EXISTS (SELECT 1 FROM recipient r WHERE r.delivery_id = delivery.id"
             " AND fold(r.address) IN (SELECT value FROM json_each(?)))) AND"
-            " (state <> 'suppressed' OR NOT EXISTS (SELECT 1 FROM recipient r JOIN suppression s"
-            " ON s.folded = fold(r.address) WHERE r.delivery_id = delivery.id))",
+            " NOT EXISTS (SELECT 1 FROM recipient r JOIN suppression s"
+            " ON s.folded = fold(r.address) WHERE r.delivery_id = delivery.id)",
             (State.PENDING, now, now, state, run_id, folded, folded),
         )
         shift(db, run_id, state, State.PENDING, cursor.rowcount)

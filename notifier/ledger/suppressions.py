@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from notifier.ledger import runs
 from notifier.ledger.records import Suppression
+from notifier.model import Cause, State
 
 if TYPE_CHECKING:
     import sqlite3
@@ -13,14 +15,33 @@ if TYPE_CHECKING:
 
 
 def add(db: sqlite3.Connection, address: str, reason: str, source: str, now: float) -> bool:
-    """Suppress the address; True where it was not yet. The first reason is kept."""
+    """Suppress the address; True where it was not yet. The first reason is kept.
+
+    What waits for it in any run is suppressed too; what is on its way already goes out.
+    """
     address = address.strip()
+    _sweep(db, address.lower(), now)
     cursor = db.execute(
         "INSERT INTO suppression (folded, address, reason, source, at) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (folded) DO NOTHING",
         (address.lower(), address, reason, source, now),
     )
     return cursor.rowcount > 0
+
+
+def _sweep(db: sqlite3.Connection, folded: str, now: float) -> None:
+    waiting = db.execute(
+        "SELECT d.id, d.run_id, d.state FROM recipient r JOIN delivery d ON d.id = r.delivery_id"
+        " WHERE fold(r.address) = ? AND d.state IN (?, ?)",
+        (folded, State.PENDING, State.DEFERRED),
+    ).fetchall()
+    for delivery_id, run_id, prior in waiting:
+        db.execute(
+            "UPDATE delivery SET state = ?, cause = ?, next_attempt_at = NULL, changed_at = ?"
+            " WHERE id = ?",
+            (State.SUPPRESSED, Cause.SUPPRESSED, now, delivery_id),
+        )
+        runs.shift(db, run_id, State(prior), State.SUPPRESSED, 1)
 
 
 def remove(db: sqlite3.Connection, address: str) -> bool:

@@ -70,6 +70,8 @@ BY_LEDGER: frozenset[tuple[State, State]] = frozenset(
         *((state, State.PENDING) for state in (State.REFUSED, State.EXPIRED, State.UNKNOWN)),
         *((state, State.PENDING) for state in (State.CANCELLED, State.SUPPRESSED)),
         *((state, State.PENDING) for state in (State.BOUNCED, State.DEFERRED)),
+        (State.PENDING, State.SUPPRESSED),
+        (State.DEFERRED, State.SUPPRESSED),
     }
 )
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from notifier.model import State
+
 
 def test_a_suppression_is_kept_as_it_was_first_given(desk):
     """Case doesn't matter; the first reason stays; lifting it makes the address free again."""
@@ -12,3 +14,23 @@ def test_a_suppression_is_kept_as_it_was_first_given(desk):
     assert desk.ledger.unsuppress("bà.tư@x.example")
     assert not desk.ledger.unsuppress("bà.tư@x.example")
     assert not desk.ledger.is_suppressed("bà.tư@x.example")
+
+
+def test_whoever_is_suppressed_meanwhile_is_not_mailed(desk):
+    """What waits for the address in a run is suppressed with it; the counters follow."""
+    run_id = desk.run(3)
+    desk.ledger.suppress("P1@parents.example")
+    assert desk.ledger.counts(run_id) == {State.PENDING: 2, State.SUPPRESSED: 1}
+    claimed = desk.ledger.claim(run_id, desk.worker(run_id), 10)
+    assert [it.address for it in claimed] == ["p0@parents.example", "p2@parents.example"]
+
+
+def test_a_retry_leaves_suppressed_addresses_out(desk):
+    """Refused, then suppressed: `retry` doesn't mail it until the suppression is lifted."""
+    run_id = desk.run(1)
+    desk.ledger.claim(run_id, desk.worker(run_id), 10)
+    desk.settle(1, State.REFUSED, stage="rcpt")
+    desk.ledger.suppress("p0@parents.example")
+    assert desk.ledger.retry(run_id, [State.REFUSED]) == 0
+    desk.ledger.unsuppress("p0@parents.example")
+    assert desk.ledger.retry(run_id, [State.REFUSED]) == 1
