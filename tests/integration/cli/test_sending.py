@@ -204,3 +204,27 @@ def test_an_unexpected_count_stops_the_run(notifier, office, tmp_path):
     assert result.code == 2
     assert "10 to 20" in result.err
     assert list(office.messages()) == []
+
+
+def test_a_run_keeps_the_relay_it_was_begun_through(notifier, office, tmp_path):
+    """`--relay` on an unfinished run is refused: a rehearsal must never go out for real."""
+    toml = tmp_path / "notifier.toml"
+    toml.write_text(
+        toml.read_text() + '\n[relays.gone]\nhost = "127.0.0.1"\nport = 1\n'
+        'tls = "none"\nconnect_attempts = 1\n'
+    )
+    assert notifier("send", "notice", "--live", "--relay", "gone").code == 3
+    result = notifier("send", "notice", "--live", "--relay", "sandbox")
+    assert result.code == 2
+    assert "gone" in result.err
+    assert list(office.messages()) == []
+
+
+def test_rejected_rows_never_take_the_sheets_place(notifier, office, sheet, tmp_path):
+    """`recipients check FILE -o FILE` is refused, and the sheet stays as it was."""
+    sheet(*PEOPLE)
+    path = tmp_path / "data" / "people.csv"
+    before = path.read_bytes()
+    result = notifier("recipients", "check", str(path), "-o", str(path))
+    assert result.code == 2
+    assert path.read_bytes() == before
