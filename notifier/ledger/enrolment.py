@@ -24,15 +24,24 @@ if TYPE_CHECKING:
     from notifier.ledger.records import Run
 
 
-def token_of(ledger_id: str, run: Run, key: str, address: str) -> str:
-    """26 lower-case letters and digits: 128 bits of blake2b in base32 (RFC 4648)."""
-    parts = (ledger_id, run.campaign, run.occurrence, key, address)
-    digest = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(4, "big"))
-        digest.update(data)
-    return base64.b32encode(digest.digest())[:26].decode("ascii").lower()
+class TokenMaker:
+    """Makes the tokens of one run."""
+
+    def __init__(self, ledger_id: str, campaign: str, occurrence: str) -> None:
+        self._start = hashlib.blake2b(digest_size=16)
+        self._start.update(_framed(ledger_id, campaign, occurrence))
+
+    def token(self, key: str, address: str) -> str:
+        """26 lower-case letters and digits: 128 bits of blake2b in base32 (RFC 4648)."""
+        digest = self._start.copy()
+        digest.update(_framed(key, address))
+        return base64.b32encode(digest.digest())[:26].decode("ascii").lower()
+
+
+def _framed(*parts: str) -> bytes:
+    """The texts, each behind its length: no two lists of texts look alike."""
+    data = [part.encode("utf-8", "surrogatepass") for part in parts]
+    return b"".join(b"%d:%b" % (len(it), it) for it in data)
 
 
 class Enroller:
@@ -68,47 +77,46 @@ class Enroller:
     def _add_recipients(
         self, db: sqlite3.Connection, run: Run, recipients: Sequence[Recipient], now: float
     ) -> None:
-        found = {token_of(self._ledger_id, run, it.key, it.address): it for it in recipients}
-        known = db.execute(
-            "SELECT token FROM recipient WHERE token IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(found)),),
-        )
-        for (token,) in known.fetchall():
-            del found[token]
-        if not found:
+        if not recipients:
             return
-        barred = suppressions.among(db, [it.address for it in found.values()])
-        row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'delivery'").fetchone()
-        first = (row[0] if row else 0) + 1
-        is_barred = [it.address.lower() in barred for it in found.values()]
+        first = _next_number(db)
+        tokens = TokenMaker(self._ledger_id, run.campaign, run.occurrence)
         db.executemany(
-            "INSERT INTO delivery (id, run_id, state, cause, attempts, tries, next_attempt_at,"
-            " changed_at) VALUES (?, ?, ?, ?, 0, 0, ?, ?)",
+            "INSERT INTO recipient"
+            " (delivery_id, run_id, line, token, key, address, name, context)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (run_id, key, address) DO NOTHING",
             [
-                (number, run.id, State.SUPPRESSED, Cause.SUPPRESSED, None, now)
-                if barred_too
-                else (number, run.id, State.PENDING, None, now, now)
-                for number, barred_too in enumerate(is_barred, first)
+                (
+                    number,
+                    run.id,
+                    it.line,
+                    tokens.token(it.key, it.address),
+                    it.key,
+                    it.address,
+                    it.name,
+                    dump_context(it),
+                )
+                for number, it in enumerate(recipients, first)
             ],
         )
-        db.executemany(
-            "INSERT INTO recipient (delivery_id, run_id, line, token, key, address, name, context)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (number, run.id, it.line, token, it.key, it.address, it.name, dump_context(it))
-                for number, (token, it) in enumerate(found.items(), first)
-            ],
+        barred = suppressions.among(db, [it.address for it in recipients])
+        _add_deliveries(
+            db,
+            run.id,
+            first,
+            [n for n, it in enumerate(recipients, first) if it.address.lower() in barred],
+            now,
         )
-        _count(db, run.id, State.SUPPRESSED, sum(is_barred))
-        _count(db, run.id, State.PENDING, len(found) - sum(is_barred))
 
     def _add_rejections(
         self, db: sqlite3.Connection, run_id: int, rejections: Iterable[Rejection]
     ) -> None:
         before = db.total_changes
         db.executemany(
-            'INSERT OR IGNORE INTO rejection (run_id, line, "column", value, again, reason,'
-            " context) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            'INSERT INTO rejection (run_id, line, "column", value, again, reason,'
+            " context) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            ' ON CONFLICT (run_id, line, "column", value, again) DO NOTHING',
             [
                 (
                     run_id,
@@ -137,12 +145,33 @@ class Enroller:
         return number
 
 
-def _count(db: sqlite3.Connection, run_id: int, state: State, count: int) -> None:
-    if count:
+def _next_number(db: sqlite3.Connection) -> int:
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'recipient'").fetchone()
+    return 1 + (int(row[0]) if row else 0)
+
+
+def _add_deliveries(
+    db: sqlite3.Connection, run_id: int, first: int, barred: list[int], now: float
+) -> None:
+    """One for each recipient that is new, from the number `first` on, and their counters."""
+    db.execute(
+        "INSERT INTO delivery (id, run_id, state, cause, attempts, tries, next_attempt_at,"
+        " changed_at) SELECT delivery_id, run_id, ?, NULL, 0, 0, ?, ? FROM recipient"
+        " WHERE delivery_id >= ?",
+        (State.PENDING, now, now, first),
+    )
+    if barred:
         db.execute(
-            "UPDATE counter SET count = count + ? WHERE run_id = ? AND state = ?",
-            (count, run_id, state),
+            "UPDATE delivery SET state = ?, cause = ?, next_attempt_at = NULL"
+            " WHERE id IN (SELECT value FROM json_each(?))",
+            (State.SUPPRESSED, Cause.SUPPRESSED, json.dumps(barred)),
         )
+    db.execute(
+        "UPDATE counter SET count = count + a.added FROM"
+        " (SELECT state, count(*) AS added FROM delivery WHERE id >= ? GROUP BY state) a"
+        " WHERE counter.run_id = ? AND counter.state = a.state",
+        (first, run_id),
+    )
 
 
 def finish(
@@ -188,5 +217,10 @@ def finish(
         "UPDATE run SET rows = ?, folded = ?, extra_addresses = ?, blank = ?, totals = ?,"
         " enrolled_at = ? WHERE id = ?",
         (rows, folded, extra_addresses, blank, totals, now, run_id),
+    )
+    db.execute(
+        "INSERT INTO token (token, delivery_id) SELECT token, delivery_id FROM recipient"
+        " WHERE run_id = ? ORDER BY token",
+        (run_id,),
     )
     runs.move(db, run_id, RunState.ACTIVE, "", now)

@@ -66,6 +66,7 @@ LEFT JOIN attempt a ON a.delivery_id = d.id AND a.ordinal = (
     SELECT max(l.ordinal) FROM attempt l WHERE l.delivery_id = d.id
     AND CASE d.state WHEN 'accepted' THEN l.outcome = 'accepted' ELSE l.note <> 'late' END)
 """
+_BY_TOKEN = "(SELECT delivery_id FROM token WHERE token = ?)"  # noqa: S105 - SQL
 _STATES = " AND d.state IN (SELECT value FROM json_each(?))"
 
 
@@ -211,7 +212,7 @@ class Reader:
             f"{_DELIVERY}, p.context, p.token, d.message_at, d.digest, r.campaign, r.occurrence,"
             f" r.relay, r.campaign_digest, r.template_digest, r.campaign_yaml {_JOINED}"
             " JOIN run r ON r.id = d.run_id"
-            f" WHERE {'p.delivery_id' if is_number else 'p.token'} = ?",
+            f" WHERE p.delivery_id = {'?' if is_number else _BY_TOKEN}",
             int(text) if is_number else text.partition("@")[0].strip("<").lower(),
         )
         for row in rows:

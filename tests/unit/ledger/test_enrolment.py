@@ -5,7 +5,7 @@ import re
 import pytest
 
 from notifier.errors import GuardError, UsageError
-from notifier.ledger.enrolment import token_of
+from notifier.ledger.enrolment import TokenMaker
 from notifier.ledger.ledger import Ledger, NewRun
 from notifier.model import Cause, Recipient, Rejection, RunState, State
 
@@ -83,17 +83,16 @@ def test_sums_that_dont_agree_stop_the_run(desk):
 
 def test_a_token_is_128_bits_of_everything_that_makes_a_delivery(desk, tmp_path):
     """26 letters and digits; another ledger, occurrence, key or address gives another."""
-    run = desk.ledger.start_run(NEW)
-    other = desk.ledger.start_run(NewRun("grades", "later", "", ""))
     tokens = {
-        token_of("l", run, "k", "a"),
-        token_of("m", run, "k", "a"),
-        token_of("l", other, "k", "a"),
-        token_of("l", run, "ka", ""),
-        token_of("l", run, "", "ka"),
+        TokenMaker("l", "c", "o").token("k", "a"),
+        TokenMaker("m", "c", "o").token("k", "a"),
+        TokenMaker("l", "d", "o").token("k", "a"),
+        TokenMaker("l", "c", "p").token("k", "a"),
+        TokenMaker("l", "c", "o").token("ka", ""),
+        TokenMaker("l", "c", "o").token("", "ka"),
     }
-    assert len(tokens) == 5
+    assert len(tokens) == 6
     assert all(re.fullmatch("[a-z2-7]{26}", token) for token in tokens)
-    assert token_of("l", run, "k", "a") in tokens
+    assert TokenMaker("l", "c", "o").token("k", "a") in tokens
     with Ledger.open(tmp_path / "other.sqlite") as another:
         assert another._enroller._ledger_id != desk.ledger._enroller._ledger_id

@@ -60,26 +60,19 @@ STATEMENTS = (
         CONSTRAINT counter_not_negative CHECK (count >= 0),
         FOREIGN KEY(run_id) REFERENCES run (id)
     ) WITHOUT ROWID, STRICT""",
-    """CREATE TABLE delivery (
-        id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    """CREATE TABLE recipient (
+        delivery_id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
         run_id INTEGER NOT NULL,
-        state TEXT NOT NULL,
-        cause TEXT,
-        code INTEGER,
-        attempts INTEGER NOT NULL,
-        tries INTEGER NOT NULL,
-        next_attempt_at REAL,
-        first_attempt_at REAL,
-        worker_id INTEGER,
-        message_at REAL,
-        digest BLOB,
-        changed_at REAL NOT NULL,
-        CONSTRAINT accepted_has_reply CHECK (state <> 'accepted' OR coalesce(code, 0) BETWEEN 200 AND 299),
+        line INTEGER NOT NULL,
+        token TEXT NOT NULL,
+        "key" TEXT NOT NULL,
+        address TEXT NOT NULL,
+        name TEXT NOT NULL,
+        context TEXT NOT NULL,
+        CONSTRAINT recipient_once UNIQUE (run_id, "key", address),
         FOREIGN KEY(run_id) REFERENCES run (id)
     ) STRICT""",
-    """CREATE INDEX delivery_due ON delivery (run_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL""",
-    """CREATE INDEX delivery_held ON delivery (worker_id) WHERE worker_id IS NOT NULL""",
-    """CREATE INDEX delivery_trouble ON delivery (run_id, cause, state) WHERE cause <> 'accepted'""",
+    """CREATE INDEX recipient_line ON recipient (run_id, line)""",
     """CREATE TABLE rejection (
         id INTEGER NOT NULL,
         run_id INTEGER NOT NULL,
@@ -113,6 +106,34 @@ STATEMENTS = (
         ended_at REAL,
         FOREIGN KEY(run_id) REFERENCES run (id)
     ) STRICT""",
+    """CREATE TABLE delivery (
+        id INTEGER NOT NULL,
+        run_id INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        cause TEXT,
+        code INTEGER,
+        attempts INTEGER NOT NULL,
+        tries INTEGER NOT NULL,
+        next_attempt_at REAL,
+        first_attempt_at REAL,
+        worker_id INTEGER,
+        message_at REAL,
+        digest BLOB,
+        changed_at REAL NOT NULL,
+        PRIMARY KEY (id),
+        CONSTRAINT accepted_has_reply CHECK (state <> 'accepted' OR coalesce(code, 0) BETWEEN 200 AND 299),
+        FOREIGN KEY(id) REFERENCES recipient (delivery_id),
+        FOREIGN KEY(run_id) REFERENCES run (id)
+    ) STRICT""",
+    """CREATE INDEX delivery_due ON delivery (run_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL""",
+    """CREATE INDEX delivery_held ON delivery (worker_id) WHERE worker_id IS NOT NULL""",
+    """CREATE INDEX delivery_trouble ON delivery (run_id, cause, state) WHERE cause <> 'accepted'""",
+    """CREATE TABLE token (
+        token TEXT NOT NULL,
+        delivery_id INTEGER NOT NULL,
+        PRIMARY KEY (token),
+        FOREIGN KEY(delivery_id) REFERENCES recipient (delivery_id)
+    ) WITHOUT ROWID, STRICT""",
     """CREATE TABLE attempt (
         delivery_id INTEGER NOT NULL,
         ordinal INTEGER NOT NULL,
@@ -131,22 +152,6 @@ STATEMENTS = (
         PRIMARY KEY (delivery_id, ordinal),
         FOREIGN KEY(delivery_id) REFERENCES delivery (id)
     ) WITHOUT ROWID, STRICT""",
-    """CREATE TABLE recipient (
-        delivery_id INTEGER NOT NULL,
-        run_id INTEGER NOT NULL,
-        line INTEGER NOT NULL,
-        token TEXT NOT NULL,
-        "key" TEXT NOT NULL,
-        address TEXT NOT NULL,
-        name TEXT NOT NULL,
-        context TEXT NOT NULL,
-        PRIMARY KEY (delivery_id),
-        CONSTRAINT recipient_once UNIQUE (run_id, "key", address),
-        CONSTRAINT recipient_token UNIQUE (token),
-        FOREIGN KEY(delivery_id) REFERENCES delivery (id),
-        FOREIGN KEY(run_id) REFERENCES run (id)
-    ) STRICT""",
-    """CREATE INDEX recipient_line ON recipient (run_id, line)""",
 )
 
 
