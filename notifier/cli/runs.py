@@ -17,6 +17,7 @@ from notifier.report.words import run_state_word
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from notifier.cli.session import Session
     from notifier.ledger.reports import RunSummary
 
 RUNS_HELP = N_("List the runs of this workspace, the latest first.")
@@ -84,8 +85,22 @@ def status(ctx: typer.Context, run: str = options.RUN, as_json: bool = options.J
         print_json(summary.as_dict())
     else:
         tell_summary(summary, session.zone)
-        suggest(*next_steps(summary))
+        if not _tell_senders(session, run_id):
+            suggest(*next_steps(summary))
     return 1 if has_failures(summary) else 0
+
+
+def _tell_senders(session: Session, run_id: int) -> bool:
+    """Say who is sending the run right now; whether somebody is."""
+    with session.ledger() as ledger:
+        senders = ledger.senders(run_id)
+    for it in senders:
+        say(
+            _("Process {pid} on {host} is sending it now; notifier pause {run} stops it.").format(
+                pid=it.pid, host=it.host, run=run_id
+            )
+        )
+    return bool(senders)
 
 
 def tell_summary(summary: RunSummary, zone: ZoneInfo) -> None:

@@ -51,17 +51,26 @@ def senders_before(db: sqlite3.Connection, worker_id: int, relay: str, now: floa
 
     The earlier one goes first, so that of two that begin at once exactly one does.
     """
-    host = socket.gethostname()
     rows = db.execute(
         "SELECT w.id, w.host, w.pid FROM worker w JOIN run r ON r.id = w.run_id"
         " WHERE r.relay = ? AND w.id < ? AND w.ended_at IS NULL ORDER BY w.id",
         (relay, worker_id),
-    ).fetchall()
-    return [
-        Sender(its_host, pid)
-        for number, its_host, pid in rows
-        if not _is_dead(db, number, now, host)
-    ]
+    )
+    return _living(db, rows.fetchall(), now)
+
+
+def senders(db: sqlite3.Connection, run_id: int, now: float) -> list[Sender]:
+    """Living workers of the run."""
+    rows = db.execute(
+        "SELECT id, host, pid FROM worker WHERE run_id = ? AND ended_at IS NULL ORDER BY id",
+        (run_id,),
+    )
+    return _living(db, rows.fetchall(), now)
+
+
+def _living(db: sqlite3.Connection, rows: list[tuple[int, str, int]], now: float) -> list[Sender]:
+    here = socket.gethostname()
+    return [Sender(host, pid) for number, host, pid in rows if not _is_dead(db, number, now, here)]
 
 
 def beat(db: sqlite3.Connection, worker_id: int, now: float) -> bool:

@@ -236,6 +236,11 @@ class Ledger:
         with self._store.alone() as db:
             return claims.senders_before(db, worker_id, relay, self._clock())
 
+    def senders(self, run_id: int) -> list[Sender]:
+        """Who is sending the run now."""
+        with self._store.alone() as db:
+            return claims.senders(db, run_id, self._clock())
+
     def heartbeat(self, worker_id: int) -> bool:
         """The worker lives. False where it had been taken for dead and lost what it held."""
         with self._store.write() as db:

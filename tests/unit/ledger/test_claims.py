@@ -208,3 +208,18 @@ def test_a_run_that_is_not_there_is_told(desk):
     """UsageError."""
     with pytest.raises(UsageError):
         desk.ledger.next_due_at(99)
+
+
+def test_who_sends_a_run_is_known_while_it_lives(desk):
+    """A living worker is told with its process; one that said good-bye or died is not."""
+    run_id = desk.run()
+    assert desk.ledger.senders(run_id) == []
+    worker = desk.worker(run_id)
+    (sender,) = desk.ledger.senders(run_id)
+    assert sender.host == "here"
+    desk.clock.pass_(3600)
+    assert desk.ledger.senders(run_id) == []
+    desk.ledger.heartbeat(worker)
+    assert len(desk.ledger.senders(run_id)) == 1
+    desk.ledger.release(worker)
+    assert desk.ledger.senders(run_id) == []
