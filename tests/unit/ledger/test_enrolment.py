@@ -5,6 +5,7 @@ import re
 import pytest
 
 from notifier.errors import GuardError, UsageError
+from notifier.ledger import enrolment
 from notifier.ledger.enrolment import TokenMaker
 from notifier.ledger.ledger import Ledger, NewRun
 from notifier.model import Cause, Recipient, Rejection, RunState, State
@@ -96,3 +97,15 @@ def test_a_token_is_128_bits_of_everything_that_makes_a_delivery(desk, tmp_path)
     assert TokenMaker("l", "c", "o").token("k", "a") in tokens
     with Ledger.open(tmp_path / "other.sqlite") as another:
         assert another._enroller._ledger_id != desk.ledger._enroller._ledger_id
+
+
+@pytest.mark.parametrize("bits", [0, 1, 2, 3, 17])
+def test_every_token_finds_its_delivery(desk, monkeypatch, bits):
+    """However many ranges they are sorted in, none is missing."""
+    monkeypatch.setattr(enrolment, "SORTED_BITS", bits)
+    desk.run(40)
+    desk.run(1, campaign="one")
+    desk.run(0, campaign="none")
+    assert desk.every("SELECT token, delivery_id FROM token ORDER BY 1") == desk.every(
+        "SELECT token, delivery_id FROM recipient ORDER BY 1"
+    )
