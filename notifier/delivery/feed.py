@@ -177,6 +177,7 @@ class RunFeed:
                 at=self._terms.clock(),
                 message_at=job.message_at,
                 digest=job.digest,
+                worker_id=self._terms.worker_id,
             )
         )
         future.add_done_callback(lambda done: self._forget_if_lost(parcel.id, done))
@@ -332,6 +333,7 @@ class RunFeed:
             cause=outcome.cause,
             next_attempt_at=due_at,
             burns_attempt=outcome.burns_attempt,
+            worker_id=self._terms.worker_id,
         )
 
     def _next(self, claimed: Claimed, outcome: Outcome, now: float) -> tuple[State, float | None]:

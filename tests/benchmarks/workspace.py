@@ -44,8 +44,7 @@ p.note { color: #5b6770; font-size: 13px; }
 <p>Kính gửi phụ huynh em <b>{{ name }}</b>, lớp {{ row["Lớp"] }}.</p>
 <table>
 <tr><th>Môn</th><th>Điểm</th></tr>
-{% for mon in ["Toán", "Ngữ văn", "Tiếng Anh", "Vật lí", "Hoá học", "Sinh học",
-    "Lịch sử", "Tin học"] -%}
+{% for mon in ["Toán", "Ngữ văn", "Tiếng Anh", "Vật lí"] -%}
 <tr><td>{{ mon }}</td><td class="mark">{{ row[mon] }}</td></tr>
 {% endfor %}
 </table>
@@ -58,8 +57,7 @@ TEXT = """\
 {{ campaign.title }}
 
 Kính gửi phụ huynh em {{ name }}, lớp {{ row["Lớp"] }}.
-{% for mon in ["Toán", "Ngữ văn", "Tiếng Anh", "Vật lí", "Hoá học", "Sinh học",
-    "Lịch sử", "Tin học"] %}
+{% for mon in ["Toán", "Ngữ văn", "Tiếng Anh", "Vật lí"] %}
 - {{ mon }}: {{ row[mon] }}
 {%- endfor %}
 
