@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 
 #: Texts kept in the dict, about 100 bytes each.
-_FEW = 150_000
+_FEW = 30_000
 
 
 class FirstSeen:
