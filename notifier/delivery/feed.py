@@ -25,10 +25,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from notifier.delivery.patience import Patience
+from notifier.delivery.terms import Job
 from notifier.errors import MessageError, NotifierError, TemplateError
 from notifier.ledger.ledger import Claimed, Intent, Result
 from notifier.model import (
@@ -69,19 +69,6 @@ COMPANY = 0.5
 #: Seconds at least, and at most, between two looks at what is due: clocks may be set meanwhile.
 SOONEST = 1.0
 LATEST = 30.0
-
-
-@dataclass(slots=True)
-class Job:
-    """A claimed delivery with its message, on its way."""
-
-    claimed: Claimed
-    #: When the message was made, the `Date:` of each attempt.
-    message_at: float
-    digest: str
-    #: On the steady clock.
-    taken_at: float = 0.0
-    is_intended: bool = False
 
 
 def digest_of(data: bytes) -> str:

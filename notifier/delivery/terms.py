@@ -1,4 +1,4 @@
-"""What a feed goes by."""
+"""What a feed goes by, and what it has on its way."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from notifier.delivery.retry import RetryPolicy
     from notifier.delivery.throttle import Throttle
+    from notifier.ledger.ledger import Claimed
     from notifier.model import Message
 
 
@@ -35,3 +36,16 @@ class Terms:
     patience: float
     #: Whether to stay for deferred deliveries until they are due.
     waits: bool = True
+
+
+@dataclass(slots=True)
+class Job:
+    """A claimed delivery with its message, on its way."""
+
+    claimed: Claimed
+    #: When the message was made, the `Date:` of each attempt.
+    message_at: float
+    digest: str
+    #: On the steady clock.
+    taken_at: float = 0.0
+    is_intended: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from notifier.recipients import delimited
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from notifier.settings import LimitSettings
 
 
-class Sheet:
+class Sheet(ABC):
     """A sheet that can be read again and again."""
 
     path: Path
@@ -32,9 +33,9 @@ class Sheet:
     names: tuple[str, ...] = ()
     merged: tuple[Merged, ...] = ()
 
+    @abstractmethod
     def rows(self) -> Iterator[list[Value]]:
         """Every row from row 1 on, blank ones included."""
-        raise NotImplementedError
 
 
 class DelimitedSheet(Sheet):
