@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain, islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from notifier.errors import SheetError
 from notifier.locale import _
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from notifier.recipients.note import Notebook
     from notifier.recipients.workbook import Merged
     from notifier.settings import LimitSettings
+
+#: More rows than any sheet has: a header row beyond is looked for no further.
+_MOST_ROWS = 10**9
 
 
 class Line(NamedTuple):
@@ -47,14 +50,17 @@ class Table:
         """Open the sheet and find its header.
 
         Raises:
-            SheetError: it can't be read, or is empty.
+            SheetError: it can't be read, is empty, or ends above the header row that is named.
         """
         self.sheet = open_sheet(path, sheet=sheet, limits=limits)
         self._pending: Iterator[list[Value]] | None = self.sheet.rows()
-        head = list(islice(self._pending, max(HEAD_ROWS, (header_row or 0) + 20)))
+        head = list(islice(self._pending, max(HEAD_ROWS, min(header_row or 0, _MOST_ROWS) + 20)))
         self._head = head
-        if not any(value is not None for line in head for value in line):
+        filled = [at for at, line in enumerate(head, 1) if any(cell is not None for cell in line)]
+        if not filled:
             self._refuse_empty()
+        if header_row is not None and header_row > filled[-1]:
+            self._refuse_header_below(header_row, filled[-1])
         self.header = find_header(head, self.sheet.merged, wanted, header_row)
         self.columns = Columns(self.header.names, where=self.where(), short=self.header.short)
         self._fills = _fills(self.sheet.merged, self.header.first_line)
@@ -64,7 +70,7 @@ class Table:
             for line in head[self.header.first_line - 1 :]
         ]
 
-    def _refuse_empty(self) -> None:
+    def _refuse_empty(self) -> NoReturn:
         self.close()
         others = [name for name in self.sheet.names if name != self.sheet.name]
         raise SheetError(
@@ -73,6 +79,18 @@ class Table:
             next_step=_("Other sheets of the file: {names}.").format(names=", ".join(others))
             if others
             else _("Fill it in, save it, and try again."),
+        )
+
+    def _refuse_header_below(self, header_row: int, last: int) -> NoReturn:
+        self.close()
+        raise SheetError(
+            _("Row {row} can't be the header: the sheet ends at row {last}.").format(
+                row=header_row, last=last
+            ),
+            where=self.where(),
+            next_step=_(
+                "Name a row from 1 to {last}; or none, and the header is found by itself."
+            ).format(last=last),
         )
 
     def where(self, row: int | None = None) -> str:

@@ -54,6 +54,24 @@ def test_a_header_row_that_the_campaign_names_is_taken_as_it_is(write, read):
     assert found.tally.rows == 1
 
 
+@pytest.mark.parametrize("row", [4, 999, 10**30])
+def test_a_header_row_below_the_sheets_end_is_told(write, read, row):
+    """With the sheet's number of rows; blank rows at its end are none of them."""
+    write("s.csv", "Mã,Email\nHS1,a@x.example\nHS2,b@x.example\n\n,\n")
+    with pytest.raises(SheetError, match=f"Row {row} can't be the header.*ends at row 3") as caught:
+        read("s.csv", header_row=row)
+    assert "from 1 to 3" in caught.value.next_step
+
+
+def test_a_header_row_below_the_end_of_a_joined_sheet_is_told(write, read):
+    """Of the other file, by its name."""
+    write("s.csv", "Mã\nHS1\n")
+    write("j.xlsx", [["Mã", "Email"], ["HS1", "a@x.example"]])
+    with pytest.raises(SheetError, match="ends at row 2") as caught:
+        read("s.csv", join={"file": "j.xlsx", "on": "Mã", "header_row": 3})
+    assert caught.value.where.startswith("j.xlsx")
+
+
 def test_names_on_two_rows_below_a_merged_title_are_joined(write, read):
     """Lịch học over Thứ, Tiết, Phòng."""
     rows = [
