@@ -7,7 +7,7 @@ Recipient of its key. `Tally.adds_up` holds after every reading.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from notifier.errors import SheetError
 from notifier.locale import _
@@ -15,6 +15,7 @@ from notifier.model import Rejection
 from notifier.recipients.columns import Columns, find_roles, is_expression
 from notifier.recipients.joined import Joined
 from notifier.recipients.note import Note, Notebook
+from notifier.recipients.prose import is_prose
 from notifier.recipients.sieve import Evaluate, Item, Plan, Sieve
 from notifier.recipients.table import Table
 from notifier.recipients.tally import Tally
@@ -94,6 +95,8 @@ class Roster:
         self._on = names.index(self._table.columns.find(spec.join.on)) if spec.join else 0
         self._columns = self._all_columns()
         self._refuse_unnamed(wanted)
+        if spec.email is None and self._joined is None and is_prose(self._table):
+            self._refuse_prose()
         sample = [*self._table.sample, *(self._joined.table.sample if self._joined else ())]
         self._roles = find_roles(spec, self._columns, sample, self._table.header.spans)
         if evaluate is None and any(map(is_expression, (self._roles.email, *self._roles.name))):
@@ -132,6 +135,21 @@ class Roster:
                     "without names the columns are called {names}."
                 ).format(names=", ".join(header.names)),
             )
+
+    def _refuse_prose(self) -> NoReturn:
+        path = self._table.sheet.path
+        self._table.close()
+        raise SheetError(
+            _(
+                "{file} doesn't look like a table: it is text in one column, and no address "
+                "stands in it."
+            ).format(file=path.name),
+            where=str(path),
+            next_step=_(
+                "Name a sheet (.xlsx, .xls, .ods, .csv) whose columns have names, and one of "
+                "them the addresses."
+            ),
+        )
 
     def _read_as(self) -> Reading:
         joined = self._joined
