@@ -9,6 +9,7 @@ takes off again.
 from __future__ import annotations
 
 import csv
+from contextlib import suppress
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ _MAX_TEXT = 32_767  # Excel's cell
 
 
 def write_rejected(path: Path, rejections: Sequence[Rejection], columns: Sequence[str]) -> None:
-    """Write the rejections to `path` (.xlsx or .csv), whole or not at all.
+    """Write the rejections to `path` (.xlsx or .csv), whole or not at all; makes its folders.
 
     Raises:
         UsageError: another kind of file is asked for.
@@ -47,10 +48,12 @@ def write_rejected(path: Path, rejections: Sequence[Rejection], columns: Sequenc
         )
     unfinished = path.with_name(f".{path.stem}.unfinished{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         writer(unfinished, list(_table(rejections, columns)))
         unfinished.replace(path)
     except (OSError, xlsxwriter.exceptions.FileCreateError) as exc:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # a part of the path may be no folder
+            unfinished.unlink(missing_ok=True)
         raise SheetError(
             _("{file} can't be written: {reason}.").format(file=path.name, reason=exc),
             where=str(path),

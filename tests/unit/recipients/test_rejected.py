@@ -59,9 +59,16 @@ def test_csv_is_written_as_the_languages_excel_reads_it(tmp_path):
 
 def test_other_kinds_and_unwritable_places_are_told(tmp_path):
     """And nothing half-written is left."""
+    (tmp_path / "file").touch()
     with pytest.raises(UsageError, match=r"\.xlsx or \.csv"):
         write_rejected(tmp_path / "r.pdf", [ITEM], list(ROW))
     for name in ("r.xlsx", "r.csv"):
         with pytest.raises(SheetError, match="can't be written"):
-            write_rejected(tmp_path / "nowhere" / name, [ITEM], list(ROW))
-    assert list(tmp_path.iterdir()) == []
+            write_rejected(tmp_path / "file" / name, [ITEM], list(ROW))
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_a_folder_that_is_not_there_yet_is_made(tmp_path):
+    """As for reports: -o new/folder/rejected.xlsx is enough."""
+    write_rejected(tmp_path / "new" / "folder" / "r.csv", [ITEM], list(ROW))
+    assert (tmp_path / "new" / "folder" / "r.csv").is_file()
