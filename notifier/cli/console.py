@@ -148,9 +148,13 @@ def raw_output() -> Iterator[TextIO]:
 
 def print_json(data: object) -> None:
     """Print one JSON document; as ASCII where the stream could not carry every letter."""
-    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
-    text = json.dumps(data, ensure_ascii=not encoding.startswith("utf"), indent=2, default=str)
+    text = json.dumps(data, ensure_ascii=_is_narrow(sys.stdout), indent=2, default=str)
     print(text)  # noqa: T201 - this is the one place that prints
+
+
+def _is_narrow(stream: TextIO) -> bool:
+    """Whether the stream can't carry every letter."""
+    return not (stream.encoding or "ascii").lower().replace("-", "").startswith("utf")
 
 
 def tell_written(path: str, *, as_json: bool) -> None:
@@ -164,7 +168,7 @@ def tell_written(path: str, *, as_json: bool) -> None:
 def print_error(error: NotifierError, *, as_json: bool) -> None:
     """Tell an error on standard error: a sentence, its place and the next step, or one object."""
     if as_json:
-        text = json.dumps(error.as_dict(), ensure_ascii=True)
+        text = json.dumps(error.as_dict(), ensure_ascii=_is_narrow(sys.stderr))
         print(text, file=sys.stderr)  # noqa: T201 - this is the one place that prints
         return
     say(_("Error: {message}").format(message=error.message), style="bold red", stderr=True)

@@ -2,7 +2,10 @@ import io
 import json
 import sys
 
+import pytest
+
 from notifier.cli import console
+from notifier.errors import UsageError
 
 
 def test_a_table_in_a_pipe_is_neither_cut_nor_padded(capsys):
@@ -27,6 +30,18 @@ def test_json_is_whole_on_a_stream_without_our_letters(monkeypatch):
     console.print_json({"name": "Nguyễn Thị Ánh"})
     stream.flush()
     assert json.loads(stream.buffer.getvalue()) == {"name": "Nguyễn Thị Ánh"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_an_error_as_json_has_real_letters_where_they_fit(monkeypatch, encoding):
+    """Vietnamese on standard error reads as it does on standard output, and is never lost."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace")
+    monkeypatch.setattr(sys, "stderr", stream)
+    console.print_error(UsageError("Không có tệp"), as_json=True)
+    stream.flush()
+    data = stream.buffer.getvalue()
+    assert json.loads(data.decode(encoding))["message"] == "Không có tệp"
+    assert (b"\\u" in data) is (encoding != "utf-8")
 
 
 def test_facts_align_their_values_and_leave_out_the_empty(capsys):
