@@ -12,11 +12,10 @@ import typer
 from notifier.cli import options
 from notifier.cli.console import facts, heading, print_json, say, suggest, table
 from notifier.cli.control import confirm
-from notifier.cli.estimate import shortest_seconds, spell_rates
 from notifier.cli.examination import Examination, examine, tell_problems
 from notifier.cli.runs import next_steps, tell_summary
 from notifier.cli.session import Session, session_of
-from notifier.cli.words import counts_line, spell_seconds
+from notifier.cli.words import counts_line, spell_rates, spell_seconds
 from notifier.errors import GuardError, UsageError
 from notifier.locale import N_, _, ngettext
 from notifier.model import FINAL_STATES, RunState, State
@@ -68,7 +67,9 @@ class Plan:
     @property
     def seconds(self) -> float:
         """How long the limits make it take at least."""
-        return shortest_seconds(self.left, (*self.relay.rate, *self.campaign.rate))
+        from notifier.delivery.throttle import least_seconds
+
+        return least_seconds(self.left, (*self.relay.rate, *self.campaign.rate))
 
     def as_dict(self) -> dict[str, Any]:
         """What a dry run's `--json` prints: the keys of a run, and what is only known before."""

@@ -1,4 +1,4 @@
-"""Counts, instants and durations as a few words on the screen."""
+"""Counts, instants, durations and limits as a few words on the screen."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from notifier.model import State
 from notifier.report.words import state_word
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
     from zoneinfo import ZoneInfo
+
+    from notifier.model import Rate
 
 
 def counts_line(counts: Mapping[State, int]) -> str:
@@ -30,6 +32,11 @@ def spell_seconds(seconds: float) -> str:
     from notifier.report import figures
 
     return figures.duration(seconds)
+
+
+def spell_rates(rates: Iterable[Rate]) -> str:
+    """The ceilings in one line: `20/second, 10000/day`; empty where there are none."""
+    return ", ".join(str(rate) for rate in rates)
 
 
 def spell_number(value: float) -> str:

@@ -210,9 +210,25 @@ def test_a_limit_that_admits_nothing_is_refused(rate):
         Window(rate)
 
 
-def test_the_least_time_of_a_run_is_known_beforehand():
-    """1,000 messages at 20 a second and 600 an hour need the hour."""
-    assert least_seconds(1000, [Rate(20, 1.0), Rate(600, 3600.0)]) == 3600.0
-    assert least_seconds(600, [Rate(600, 3600.0)]) == 0.0
-    assert least_seconds(0, [Rate(1, 1.0)]) == 0.0
-    assert least_seconds(10**6, []) == 0.0
+@pytest.mark.parametrize(
+    ("count", "limits", "seconds"),
+    [
+        (0, [Rate(20, 1.0)], 0),
+        (20, [Rate(20, 1.0)], 0),
+        (21, [Rate(20, 1.0)], 1),
+        (1000, [Rate(20, 1.0)], 49),
+        (600, [Rate(600, 3600.0)], 0),
+        (601, [Rate(600, 3600.0), Rate(20, 1.0)], 3600),
+        (10**6, [], 0),
+    ],
+)
+def test_the_least_time_of_a_run_is_known_beforehand(count, limits, seconds):
+    """Each limit lets a full burst through at its start; the tightest one counts."""
+    assert least_seconds(count, limits) == seconds
+
+
+@given(st.integers(1, 10**6), st.integers(1, 1000))
+def test_more_messages_never_take_less_time(count, limit):
+    """The estimate grows with the number of messages."""
+    limits = [Rate(limit, 60.0)]
+    assert least_seconds(count + 1, limits) >= least_seconds(count, limits)
