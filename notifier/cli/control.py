@@ -13,6 +13,7 @@ from notifier.cli.session import Session, session_of
 from notifier.errors import UsageError
 from notifier.locale import N_, _, ngettext
 from notifier.model import State
+from notifier.nearest import nearest
 
 PAUSE_HELP = N_(
     "Pause a run: whoever is sending it finishes what is on the wire and stops.\n\n"
@@ -22,7 +23,10 @@ RESUME_HELP = N_(
     "Go on with a run that was paused or interrupted, and send what is left.\n\n"
     "Nothing that was accepted is sent again."
 )
-CANCEL_HELP = N_("Cancel a run: what was not sent yet is never sent.")
+CANCEL_HELP = N_(
+    "Cancel a run: what was not sent yet is never sent.\n\n"
+    "A terminal is asked first; without one it takes --yes."
+)
 RETRY_HELP = N_(
     "Put deliveries that failed back into the queue; `notifier resume` sends them.\n\n"
     "Without --state or --address: those that were refused or given up. Deliveries in doubt are "
@@ -31,6 +35,9 @@ RETRY_HELP = N_(
 
 #: What `retry` takes when nobody says more: failures that certainly did not arrive.
 _RETRIED = (State.REFUSED, State.EXPIRED)
+
+#: Addresses of a run among which the one that was meant is looked for.
+_COMPARED = 5_000
 
 
 def pause(ctx: typer.Context, run: str = options.RUN, as_json: bool = options.JSON) -> None:
@@ -64,11 +71,11 @@ def cancel(
     yes: bool = options.YES,
     as_json: bool = options.JSON,
 ) -> None:
-    """Cancel the run, after asking on a terminal."""
+    """Cancel the run: on a terminal after asking, elsewhere with --yes only."""
     session = session_of(ctx)
     run_id = session.find_run_id(run)
-    if not yes and not as_json and sys.stdin.isatty():
-        confirm(_("Cancel run {run}? What was not sent yet is never sent.").format(run=run_id))
+    if not yes:
+        _ask_to_cancel(run_id)
     with session.ledger() as ledger:
         ledger.cancel(run_id)
     _tell(session, run_id, as_json=as_json, step=f"notifier report {run_id}")
@@ -92,6 +99,7 @@ def retry(
     session = session_of(ctx)
     states = _choose_states(state, is_by_address=bool(address))
     run_id = session.find_run_id(run)
+    _check_addresses(session, run_id, address)
     with session.ledger() as ledger:
         count = ledger.retry(run_id, states, address)
     if as_json:
@@ -122,6 +130,37 @@ def _choose_states(words: list[str], *, is_by_address: bool) -> tuple[State, ...
             next_step=_("It takes one of: {choices}.").format(choices=", ".join(known)),
         )
     return tuple(known[word] for word in words)
+
+
+def _check_addresses(session: Session, run_id: int, addresses: list[str]) -> None:
+    """UsageError where nothing was meant for one of the addresses in this run: a slip."""
+    if not addresses:
+        return
+    with session.reader() as reader:
+        found = reader.deliveries(run_id, addresses=addresses)
+        known = {row.address.lower() for row in found}
+        strange = next((it for it in addresses if it.strip().lower() not in known), None)
+        if strange is None:
+            return
+        near = nearest(strange, (it.address for it in reader.deliveries(run_id, limit=_COMPARED)))
+    raise UsageError(
+        _("Run {run} has no delivery to {address}.").format(run=run_id, address=strange),
+        where="--address",
+        next_step=_("Did you mean {name}?").format(name=near)
+        if near
+        else _("notifier report {run} lists its addresses.").format(run=run_id),
+    )
+
+
+def _ask_to_cancel(run_id: int) -> None:
+    """Abort unless a person agrees; UsageError where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise UsageError(
+            _("A run is cancelled only after asking, and there is no terminal to ask at."),
+            where=f"notifier cancel {run_id}",
+            next_step=f"notifier cancel {run_id} --yes",
+        )
+    confirm(_("Cancel run {run}? What was not sent yet is never sent.").format(run=run_id))
 
 
 def confirm(question: str) -> None:

@@ -44,7 +44,7 @@ def test_a_dry_run_of_an_unfinished_run_tells_what_is_left(notifier, stuck):
 
 def test_cancelling_is_told_in_words(notifier, stuck):
     """After `cancel` nothing is left to resume, and the next command is another."""
-    out = notifier("cancel", "latest").out
+    out = notifier("cancel", "latest", "--yes").out
     assert "3 cancelled" in out
     again = notifier("resume", "latest")
     assert again.code == 2
@@ -53,13 +53,41 @@ def test_cancelling_is_told_in_words(notifier, stuck):
 
 def test_cancelled_messages_can_be_retried_by_name(notifier, stuck):
     """A person may change their mind, for one address or for a state."""
-    assert notifier("cancel", "latest").code == 0
+    assert notifier("cancel", "latest", "-y").code == 0
     one = notifier("retry", "latest", "--address", "Helen.Le@parents.example", "--json")
     assert one.data == {"run": 1, "retried": 1}
     rest = notifier("retry", "latest", "--state", "cancelled", "--json")
     assert rest.data == {"run": 1, "retried": 2}
     assert "notifier report 1" in notifier("retry", "latest", "--state", "refused").out
     assert "unknown" in notifier("retry", "latest", "--state", "lost").err
+
+
+def test_nothing_is_cancelled_where_nobody_can_be_asked(notifier, stuck):
+    """Without a terminal `cancel` takes --yes: a slip in a script gives no run up."""
+    for words in (["cancel", "latest"], ["cancel", "latest", "--json"]):
+        result = notifier(*words)
+        assert result.code == 2
+        assert "notifier cancel 1 --yes" in result.err
+        assert "Traceback" not in result.err
+    assert notifier("status", "latest", "--json").data["state"] == "paused"
+
+
+def test_an_address_that_the_run_does_not_have_is_a_slip(notifier, stuck):
+    """`retry --address` names the nearest of the run, or where all stand, and moves nothing."""
+    near = notifier(
+        "retry",
+        "1",
+        "--address",
+        "helen.le@parents.example",
+        "--address",
+        "helen.li@parent.example",
+    )
+    assert near.code == 2
+    assert "no delivery to helen.li@parent.example" in near.err
+    assert "Did you mean helen.le@parents.example?" in near.err
+    far = notifier("retry", "1", "--address", "xyz")
+    assert far.code == 2
+    assert "notifier report 1" in far.err
 
 
 def test_a_changed_template_does_not_go_into_a_run_that_has_begun(notifier, stuck, tmp_path):

@@ -171,7 +171,7 @@ def test_cancel_and_pause_are_told(notifier, office):
     office._thread.join()
     notifier("send", "notice", "--live")
     assert notifier("pause", "latest", "--json").data["state"] == "paused"
-    assert notifier("cancel", "latest", "--json").data["counts"] == {"cancelled": 3}
+    assert notifier("cancel", "latest", "--yes", "--json").data["counts"] == {"cancelled": 3}
 
 
 def test_an_unknown_run_names_the_nearest(notifier, office):
