@@ -112,14 +112,13 @@ def _complaint(error: Any, model: type[BaseModel]) -> Complaint:
     if kind == "missing":
         text = _("{key} is missing.").format(key=spell(path))
         return Complaint(path, text, _("Add a line {key}: it is required.").format(key=path[-1]))
+    step = _("Correct {key} there.").format(key=spell(path)) if path else _("Correct it there.")
     if kind == "value_error":
         text = _("{key} can't be used: {reason}").format(key=spell(path), reason=context["error"])
-        return Complaint(path, text if path else str(context["error"]))
-    expected = _EXPECTED.get(kind)
-    if expected is None:
-        return Complaint(path, _("{key} has a value that can't be used.").format(key=spell(path)))
+        return Complaint(path, text if path else str(context["error"]), step)
+    text = _(_EXPECTED.get(kind, N_("{key} has a value that can't be used.")))
     choices = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
-    return Complaint(path, _(expected).format(key=spell(path), choices=choices, **context))
+    return Complaint(path, text.format(key=spell(path), choices=choices, **context), step)
 
 
 def _unknown_key(path: KeyPath, model: type[BaseModel]) -> Complaint:
@@ -131,7 +130,7 @@ def _unknown_key(path: KeyPath, model: type[BaseModel]) -> Complaint:
         place = spell(elsewhere[0]) or _("the top of the file")
         step = _("{key} belongs under {place}.").format(key=key, place=place)
     else:
-        step = did_you_mean(key, known)
+        step = did_you_mean(key, known) or _("Take it out.")
     return Complaint(path, text, step, is_about_key=True)
 
 

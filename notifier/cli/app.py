@@ -145,7 +145,11 @@ def hoist(argv: Sequence[str]) -> list[str]:
         elif word == "--workspace":
             value = next(words, None)
             if value is None:
-                raise UsageError(_("The option {option} needs a value.").format(option=word))
+                raise UsageError(
+                    _("The option {option} needs a value.").format(option=word),
+                    where="notifier",
+                    next_step=_("Name the workspace's folder after it."),
+                )
             front += [word, value]
         else:
             rest.append(word)

@@ -127,7 +127,11 @@ def import_file(
     """Suppress every address in a file; UsageError where a line isn't one."""
     session = session_of(ctx)
     if not file.is_file():
-        raise UsageError(_("There is no file {path}.").format(path=file))
+        raise UsageError(
+            _("There is no file {path}.").format(path=file),
+            where=str(file),
+            next_step=_("Check the name and the folder."),
+        )
     addresses = list(dict.fromkeys(_addresses_in(file)))
     _suppress(session, addresses, reason, source=file.name)
     _tell_added(addresses, as_json=as_json)

@@ -67,11 +67,16 @@ def load(tmp_path):
 
 @pytest.fixture
 def refused(load):
-    """The CampaignError for a text; for `more` lines below a campaign that is fine."""
+    """The CampaignError for a text; for `more` lines below a campaign that is fine.
+
+    Every one says where, and what to do next.
+    """
 
     def _refused(more="", *, text=None):
         with pytest.raises(CampaignError) as caught:
             load(MINIMAL + dedent(more) if text is None else text)
+        assert caught.value.where
+        assert caught.value.next_step
         return caught.value
 
     return _refused

@@ -57,7 +57,9 @@ def only(data):
 )
 def test_plain_words(inner, message):
     """What is expected, for each kind of mistake; never pydantic's own words."""
-    assert only({"inner": inner}).message == message
+    found = only({"inner": inner})
+    assert found.message == message
+    assert found.next_step == f"Correct {message.split()[0]} there."
 
 
 def test_a_missing_key():

@@ -46,13 +46,15 @@ def load(tmp_path):
 
 @pytest.fixture
 def refused(load):
-    """The SettingsError for such a text."""
+    """The SettingsError for such a text; like every one it says where, and what to do next."""
 
     def _refused(text, **environ):
         with pytest.raises(SettingsError) as caught:
             load(text, **environ)
         shown = "".join(traceback.format_exception(caught.value)) + str(caught.value.as_dict())
         assert CANARY not in shown
+        assert caught.value.where
+        assert caught.value.next_step
         return caught.value
 
     return _refused

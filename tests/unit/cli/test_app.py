@@ -55,7 +55,7 @@ def test_version_is_told(notifier):
         (["campaign", "test", "x"], "The option --to is missing.", "campaign test --help"),
         (["campaign", "test", "x", "--to"], "The option --to needs a value.", "test --help"),
         (["send", "a", "b"], "one argument too many: b", "notifier send --help"),
-        (["send", "x", "--workspace"], "The option --workspace needs a value.", ""),
+        (["send", "x", "--workspace"], "The option --workspace needs a value.", "folder after it"),
         (["campaign", "test", "x", "--to", "y", "--count", "0"], "value for --count", "1 to 50"),
         (["campaign", "test", "x", "--to", "y", "--count", "q"], "value for --count", "1 to 50"),
         (["qqqqqq"], "There is no command notifier qqqqqq.", "notifier --help lists"),
