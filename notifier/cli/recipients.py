@@ -150,6 +150,7 @@ def _open(session: Session, source: str, picks: dict[str, Any]) -> Roster:
     if any(value is not None for value in picks.values()):
         raise UsageError(
             _("--sheet, --header-row, --email and --key are for a file."),
+            where="notifier recipients check",
             next_step=_(
                 "A campaign's own file says how its sheet is read: campaigns/{name}.yaml"
             ).format(name=source),
@@ -162,11 +163,6 @@ def _open_file(path: Path, picks: dict[str, Any]) -> Roster:
     from notifier.recipients.roster import open_roster
     from notifier.settings import LimitSettings
 
-    if not path.is_file():
-        raise UsageError(
-            _("There is no file {path}.").format(path=path),
-            next_step=_("Check the name; `notifier campaign list` lists the campaigns."),
-        )
     spec = RecipientsSpec(file=path.name, **picks)
     try:
         return open_roster(spec, root=path.resolve().parent, limits=LimitSettings())

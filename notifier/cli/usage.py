@@ -62,18 +62,26 @@ def _missing(error: Any, ctx: Any) -> tuple[str, str]:  # noqa: ARG001 - a row o
 def _bad_value(error: Any, ctx: Any) -> tuple[str, str]:  # noqa: ARG001 - a row of the table below
     param = error.param
     name = _param_name(param) if param is not None else str(error.param_hint or "")
-    if name == "--count" or "integer" in error.message or "range" in error.message:
-        step = _whole_number(param)
-    else:
-        step = ""
-    return _("That is not a value for {option}.").format(option=name), step
+    low, high = _bounds(param)
+    # by its bounds: what Typer says about a wrong number is worded differently in each version
+    is_number = low is not None or high is not None or "integer" in error.message
+    return (
+        _("That is not a value for {option}.").format(option=name),
+        _whole_number(low, high) if is_number else "",
+    )
 
 
-def _whole_number(param: Any) -> str:
-    """The hint for an option that takes a number, with its bounds where it has some."""
+def _bounds(param: Any) -> tuple[int | None, int | None]:
+    """The lowest and the highest number that an option takes."""
     kind = getattr(param, "type", None)
-    low = getattr(param, "min", getattr(kind, "min", None))
-    high = getattr(param, "max", getattr(kind, "max", None))
+    return (
+        getattr(param, "min", getattr(kind, "min", None)),
+        getattr(param, "max", getattr(kind, "max", None)),
+    )
+
+
+def _whole_number(low: int | None, high: int | None) -> str:
+    """The hint for an option that takes a number, with its bounds where it has some."""
     if low is not None and high is not None:
         return _("It takes a whole number from {low} to {high}.").format(low=low, high=high)
     if low is not None:

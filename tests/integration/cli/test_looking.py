@@ -30,8 +30,14 @@ def test_a_sheet_is_shown_as_it_is_understood(notifier, office, sheet):
 
 
 def test_a_file_that_is_not_there_is_told(notifier, office):
-    """A file by its ending, a campaign otherwise: both are named when missing."""
-    assert "There is no file nothing.csv" in notifier("recipients", "check", "nothing.csv").err
+    """A file by its ending, a campaign otherwise: both with the nearest that is there."""
+    missing = notifier("recipients", "check", "data/peopel.csv")
+    assert missing.code == 2
+    assert "There is no file peopel.csv" in missing.err
+    assert "Did you mean people.csv?" in missing.err
+    lost = notifier("recipients", "check", "nowhere/people.csv")
+    assert lost.code == 2
+    assert "Check the name and the folder." in lost.err
     assert "notice" in notifier("recipients", "check", "notise").err
 
 

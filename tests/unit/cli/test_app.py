@@ -58,6 +58,9 @@ def test_version_is_told(notifier):
         (["send", "x", "--workspace"], "The option --workspace needs a value.", "folder after it"),
         (["campaign", "test", "x", "--to", "y", "--count", "0"], "value for --count", "1 to 50"),
         (["campaign", "test", "x", "--to", "y", "--count", "q"], "value for --count", "1 to 50"),
+        (["recipients", "check", "x", "--header-row", "0"], "for --header-row", "of 1 or more"),
+        (["runs", "--limit", "few"], "value for --limit", "of 1 or more"),
+        (["sandbox", "--port", "70000"], "value for --port", "0 to 65535"),
         (["qqqqqq"], "There is no command notifier qqqqqq.", "notifier --help lists"),
     ],
 )
