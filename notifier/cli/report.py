@@ -83,13 +83,22 @@ def write_report(
             _write_text(session, reader, summary, kind, stream)
         return None
     path = output or session.workspace.reports_path / f"{summary.campaign}-{summary.id}.{kind}"
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.part")
     try:
-        _write_file(session, reader, summary, kind, draft)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _write_file(session, reader, summary, kind, draft)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as exc:
+        raise UsageError(
+            _("{file} can't be written: {reason}.").format(
+                file=path.name, reason=exc.strerror or exc
+            ),
+            where=str(path),
+            next_step=_("Close it where it is open, or choose another folder."),
+        ) from exc
     return path
 
 

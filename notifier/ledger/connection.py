@@ -39,7 +39,7 @@ CHECKPOINT_PAGES = 4000
 #: KiB of pages kept in memory.
 CACHE_KIB = 16_000
 
-#: By SQLite's primary result code: what happened, and what to do.
+#: By SQLite's result code, the extended one or the primary: what happened, and what to do.
 _TROUBLES: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_BUSY: (
         N_("The ledger is locked by another program."),
@@ -50,6 +50,11 @@ _TROUBLES: dict[int, tuple[str, str]] = {
         N_("Wait until it is done, or close it, and try again."),
     ),
     sqlite3.SQLITE_FULL: (
+        N_("The disk is full: the ledger can't be written."),
+        N_("Free some space, then run the same command again; nothing was lost."),
+    ),
+    # the index beside the log can't be made, even for reading
+    sqlite3.SQLITE_IOERR_SHMSIZE: (
         N_("The disk is full: the ledger can't be written."),
         N_("Free some space, then run the same command again; nothing was lost."),
     ),
@@ -88,14 +93,15 @@ def is_locked(error: NotifierError) -> bool:
 
 def translate(exc: sqlite3.Error, path: Path) -> NotifierError:
     """SQLite's error as ours: LedgerError, or LocalProtocolError where a constraint caught us."""
-    code = (getattr(exc, "sqlite_errorcode", None) or 0) & 0xFF
+    extended = getattr(exc, "sqlite_errorcode", None) or 0
+    code = extended & 0xFF
     if code == sqlite3.SQLITE_CONSTRAINT:
         return LocalProtocolError(
             _("The ledger refused a change that must not be: {reason}").format(reason=exc),
             where=str(path),
             next_step=_("This is a mistake in notifier; nothing was changed. Please report it."),
         )
-    message, step = _TROUBLES.get(code, ("", ""))
+    message, step = _TROUBLES.get(extended) or _TROUBLES.get(code, ("", ""))
     return LedgerError(
         _(message) or _("The ledger can't be used: {reason}").format(reason=exc),
         where=str(path),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 from contextlib import suppress
 from datetime import date, datetime, time
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import xlsxwriter
@@ -51,11 +52,13 @@ def write_rejected(path: Path, rejections: Sequence[Rejection], columns: Sequenc
         path.parent.mkdir(parents=True, exist_ok=True)
         writer(unfinished, list(_table(rejections, columns)))
         unfinished.replace(path)
-    except (OSError, xlsxwriter.exceptions.FileCreateError) as exc:
+    except OSError as exc:
         with suppress(OSError):  # a part of the path may be no folder
             unfinished.unlink(missing_ok=True)
         raise SheetError(
-            _("{file} can't be written: {reason}.").format(file=path.name, reason=exc),
+            _("{file} can't be written: {reason}.").format(
+                file=path.name, reason=exc.strerror or exc
+            ),
             where=str(path),
             next_step=_("Close it where it is open, or choose another folder."),
         ) from exc
@@ -74,8 +77,10 @@ def _table(rejections: Sequence[Rejection], columns: Sequence[str]) -> Iterator[
 
 
 def _write_xlsx(path: Path, table: list[list[Value]]) -> None:
+    # in memory first: a zip file that a full disk cuts off complains once more when it is forgotten
+    whole = BytesIO()
     with xlsxwriter.Workbook(
-        path, {"strings_to_formulas": False, "strings_to_urls": False}
+        whole, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     ) as book:
         sheet = book.add_worksheet()
         bold = book.add_format({"bold": True, "quote_prefix": True})
@@ -93,6 +98,7 @@ def _write_xlsx(path: Path, table: list[list[Value]]) -> None:
         sheet.freeze_panes(1, 0)
         sheet.set_column(0, len(table[0]) - 2, 18)
         sheet.set_column(len(table[0]) - 1, len(table[0]) - 1, 60)
+    path.write_bytes(whole.getbuffer())
 
 
 def _write_cell(sheet: Any, row: int, at: int, value: Value, formats: dict[str, Any]) -> None:

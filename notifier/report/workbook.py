@@ -22,7 +22,7 @@ from notifier.report.cells import neutralised
 from notifier.report.words import run_state_word, state_word, verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from zoneinfo import ZoneInfo
 
     from notifier.ledger.reports import CauseGroup, DeliveryRow, Reader, RunSummary
@@ -38,10 +38,56 @@ _OPTIONS = {
 }
 
 
+class Draft:
+    """The file that a workbook is written to; once it fails, it takes in silence what still comes.
+
+    A zip file that was cut off, by a full disk say, tries again when it is forgotten: nobody wants
+    to hear of that a second time.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._has_failed = False
+        self._at = 0
+
+    def write(self, data: bytes) -> int:
+        """Write the bytes. Raises OSError the first time that it can't."""
+        self._try(self._stream.write, data)
+        self._at += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Hand on what was written; OSError as `write`."""
+        self._try(self._stream.flush)
+
+    def seekable(self) -> bool:
+        """Zip files go back to fill in sizes."""
+        return True
+
+    def seek(self, offset: int) -> int:
+        """Go there; OSError as `write`."""
+        self._try(self._stream.seek, offset)
+        self._at = offset
+        return offset
+
+    def tell(self) -> int:
+        """Where it is."""
+        return self._at
+
+    def _try(self, action: Callable[..., object], *arguments: object) -> None:
+        if self._has_failed:
+            return
+        try:
+            action(*arguments)
+        except OSError:
+            self._has_failed = True
+            raise
+
+
 class Book:
     """A workbook being written, with its few formats."""
 
-    def __init__(self, stream: BinaryIO, *, most_rows: int = MOST_ROWS) -> None:
+    def __init__(self, stream: BinaryIO | Draft, *, most_rows: int = MOST_ROWS) -> None:
         self._book: Any = xlsxwriter.Workbook(stream, _OPTIONS)
         self._most_rows = most_rows
         self._heading = self._book.add_format(
@@ -103,7 +149,7 @@ def write_xlsx(
     Raises OSError where the file can't be written, LedgerError as the reader does.
     """
     with path.open("wb") as stream:
-        book = Book(stream, most_rows=most_rows)
+        book = Book(Draft(stream), most_rows=most_rows)
         try:
             _fill(book, reader, run_id, zone)
         except BaseException:

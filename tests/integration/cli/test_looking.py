@@ -7,6 +7,9 @@ import email
 import email.policy
 import io
 import json
+from pathlib import Path
+
+import pytest
 
 
 def test_a_sheet_is_shown_as_it_is_understood(notifier, office, sheet):
@@ -110,6 +113,21 @@ def test_the_report_is_there_in_every_format(notifier, office, sheet, tmp_path):
     assert "notice-1.html" in html.out
     assert (tmp_path / "data" / "reports" / "notice-1.html").is_file()
     assert notifier("report", "latest", "--format", "pdf").code == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk always full")
+@pytest.mark.parametrize("kind", ["html", "xlsx", "csv", "json"])
+def test_a_report_that_does_not_fit_on_the_disk_is_told(notifier, office, tmp_path, kind):
+    """One sentence with the file's name; nothing half-written is left, and what was there stays."""
+    assert notifier("send", "notice", "--live").code == 0
+    (tmp_path / f"r.{kind}").write_text("as it was", encoding="utf-8")
+    (tmp_path / f".r.{kind}.part").symlink_to("/dev/full")
+    result = notifier("report", "latest", "-o", f"r.{kind}")
+    assert result.code == 2
+    assert result.err.startswith(f"Error: r.{kind} can't be written: No space left on device.\n")
+    assert "next:" in result.err
+    assert not (tmp_path / f".r.{kind}.part").is_symlink()
+    assert (tmp_path / f"r.{kind}").read_text(encoding="utf-8") == "as it was"
 
 
 def test_a_delivery_is_shown_with_its_row_and_attempts(notifier, office):

@@ -105,6 +105,17 @@ def test_a_full_disk_undoes_the_batch_and_no_more(desk):
     assert desk.ledger.counts(run_id) == {"submitting": 37, "accepted": 3}
 
 
+def test_a_disk_too_full_even_for_reading_is_told_as_full(tmp_path):
+    """The index beside the log is made by whoever opens the ledger, a report too."""
+    trouble = sqlite3.OperationalError("disk I/O error")
+    trouble.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    error = connection.translate(trouble, tmp_path / "ledger.sqlite")
+    assert "disk is full" in error.message
+    assert "Free some space" in error.next_step
+    trouble.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+    assert "disk failed" in connection.translate(trouble, tmp_path / "ledger.sqlite").message
+
+
 def test_a_change_that_must_not_be_is_caught_by_the_tables(desk):
     """`accepted` without a 2yz code passes no CHECK, even past the door; that is a bug, told so."""
     desk.run(1)

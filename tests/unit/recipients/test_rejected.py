@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 from datetime import date
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -66,6 +68,19 @@ def test_other_kinds_and_unwritable_places_are_told(tmp_path):
         with pytest.raises(SheetError, match="can't be written"):
             write_rejected(tmp_path / "file" / name, [ITEM], list(ROW))
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk always full")
+@pytest.mark.parametrize("kind", ["xlsx", "csv"])
+def test_a_full_disk_is_told_and_keeps_what_was_there(tmp_path, kind):
+    """In one sentence; the file of last time stays whole."""
+    (tmp_path / f"r.{kind}").write_text("as it was")
+    (tmp_path / f".r.unfinished.{kind}").symlink_to("/dev/full")
+    with pytest.raises(SheetError, match=r"can't be written: No space left on device\.$"):
+        write_rejected(tmp_path / f"r.{kind}", [ITEM], list(ROW))
+    gc.collect()  # a zip file that complains again would be a warning, and warnings are errors
+    assert [it.name for it in tmp_path.iterdir()] == [f"r.{kind}"]
+    assert (tmp_path / f"r.{kind}").read_text() == "as it was"
 
 
 def test_a_folder_that_is_not_there_yet_is_made(tmp_path):

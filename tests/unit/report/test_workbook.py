@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import tempfile
 from datetime import datetime
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -65,6 +67,14 @@ def test_a_folder_that_is_not_there_is_an_os_error(ledger, zone, tmp_path):
     """The command line names the file and what to do."""
     with pytest.raises(OSError, match="nowhere"):
         write_xlsx(ledger, 12, tmp_path / "nowhere" / "x.xlsx", zone=zone)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk always full")
+def test_a_full_disk_is_an_os_error_told_once(ledger, zone):
+    """The zip file that was cut off does not complain again when it is forgotten."""
+    with pytest.raises(OSError, match="No space left"):
+        write_xlsx(ledger, 12, Path("/dev/full"), zone=zone)
+    gc.collect()  # a complaint would be a warning, and warnings are errors
 
 
 def test_a_ledger_that_fails_midway_leaves_nothing_open(ledger, zone, tmp_path, monkeypatch):
