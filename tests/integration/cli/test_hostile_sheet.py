@@ -59,8 +59,9 @@ def test_no_cell_becomes_a_header_or_a_recipient(mailed):
 def test_the_envelopes_address_is_the_ledgers_byte_for_byte(notifier, mailed):
     """What the relay was told is what the report says, whatever stands in the address."""
     report = notifier("report", "latest", "--json").data
-    assert [it["address"] for it in report["recipients"]] == [it.recipients[0] for it in mailed]
-    assert "B.O'Neil+tag@x.example" in {it["address"] for it in report["recipients"]}
+    told = sorted(it["address"] for it in report["recipients"])
+    assert told == sorted(it.recipients[0] for it in mailed)  # connections overtake each other
+    assert "B.O'Neil+tag@x.example" in told
 
 
 def test_a_cell_is_neither_template_nor_markup(mailed):
