@@ -10,7 +10,7 @@ import pytest
 
 from notifier.delivery import engine, feed, patience
 from notifier.delivery.engine import Job, deliver
-from notifier.errors import GuardError, MessageError, RelayRefused
+from notifier.errors import GuardError, LedgerError, MessageError, RelayRefused
 from notifier.ledger.ledger import Ledger, NewRun
 from notifier.ledger.reports import Reader
 from notifier.model import Message, Recipient, RunState, State
@@ -480,3 +480,35 @@ def test_a_worker_that_was_taken_for_dead_starts_over_and_doubles_nobody(school,
     assert school.counts(run) == {State.ACCEPTED: 200}
     assert relay.recipients == _each_once(200)
     assert len(claims) < 50
+
+
+# --- the ledger ------------------------------------------------------------------------------
+
+
+def test_a_disk_that_fills_up_ends_the_run_and_with_space_again_it_goes_on(school, relay):
+    """Nobody is sent to twice: what the ledger could not hold any more is in doubt, and no more."""
+    run = school.run(200)
+
+    def hears(verb, _line):
+        if verb == "BODY" and len(relay.delivered) == 20:
+            with school.ledger._store.alone() as db:
+                (pages,) = db.execute("PRAGMA page_count").fetchone()
+                db.execute(f"PRAGMA max_page_count = {pages}")
+
+    async def scene():
+        async with relay:
+            relay.on("BODY", f"250 2.0.0 queued as {'x' * 400}")
+            relay.hears = hears
+            with pytest.raises(LedgerError, match="disk is full"):
+                await school.send(run, relay)
+            relay.hears = lambda _verb, _line: None
+            with school.ledger._store.alone() as db:
+                db.execute("PRAGMA max_page_count = 1000000")
+            return await school.send(run, relay)
+
+    assert asyncio.run(scene()) in {RunState.FINISHED, RunState.HELD}
+    counts = school.counts(run)
+    assert counts[State.ACCEPTED] + counts.get(State.UNKNOWN, 0) == 200
+    assert counts.get(State.UNKNOWN, 0) <= RelaySettings(host="x").max_connections
+    assert max(relay.recipients.values()) == 1
+    assert len(relay.recipients) >= counts[State.ACCEPTED]
