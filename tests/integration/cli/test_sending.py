@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 PEOPLE = (
     ("0001", "an@home.example"),
     ("0002", "refused@home.example"),
@@ -19,6 +21,21 @@ def test_a_dry_run_sends_nothing_and_says_what_to_type(notifier, office):
     assert "Parents' evening of class 10A: Alice Nguyen" in result.out
     assert list(office.messages()) == []
     assert notifier("runs", "--json").data == []
+
+
+def test_a_dry_run_says_how_many_through_which_relay_and_for_how_long(notifier, office, tmp_path):
+    """Under the relay's limit and the campaign's own, whichever is the tighter."""
+    settings = tmp_path / "notifier.toml"
+    settings.write_text(f'{settings.read_text(encoding="utf-8")}rate = "1/minute"\n', "utf-8")
+    out = notifier("send", "notice").out
+    assert re.search(r"will be mailed +3\n", out)
+    assert re.search(rf"through +local \(127\.0\.0\.1:{office.port}\)\n", out)
+    assert re.search(r"limits +1/minute\n", out)
+    assert re.search(r"takes at least +2 min 0 s\n", out)
+    assert notifier("send", "notice", "--json").data["estimated_seconds"] == 120
+    campaign = tmp_path / "campaigns" / "notice.yaml"
+    campaign.write_text(f"{campaign.read_text(encoding='utf-8')}rate: 1/hour\n", "utf-8")
+    assert notifier("send", "notice", "--json").data["estimated_seconds"] == 7200
 
 
 def test_a_dry_run_tells_programs_the_same(notifier, office):

@@ -61,6 +61,17 @@ def test_the_page_is_one_file_without_script_and_asks_for_nothing(page):
     assert "@import" not in page
 
 
+def test_the_page_is_made_for_phones_and_for_paper(page):
+    """It is as wide as the screen, folds on a narrow one, and prints on A4 without dark colours."""
+    assert (
+        "meta",
+        {"name": "viewport", "content": "width=device-width, initial-scale=1"},
+    ) in _tags(page)
+    assert re.search(r"@media \(max-width: \d+px\)", page)
+    assert re.search(r"@page \{ size: A4;", page)
+    assert "@media print" in page
+
+
 def test_only_the_pages_own_style_sheet_is_admitted(page):
     """The content policy names it by digest, and nothing else."""
     css = re.search(r"<style>(.*?)</style>", page, re.DOTALL)[1]
