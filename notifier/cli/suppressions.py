@@ -133,28 +133,44 @@ def import_file(
             next_step=_("Check the name and the folder."),
         )
     addresses = list(dict.fromkeys(_addresses_in(file)))
+    if not addresses:
+        raise UsageError(
+            _("There is no address in {path}.").format(path=file),
+            where=str(file),
+            next_step=_("Look whether it is the file that you meant."),
+        )
     _suppress(session, addresses, reason, source=file.name)
     _tell_added(addresses, as_json=as_json)
 
 
 def _addresses_in(file: Path) -> Iterator[str]:
     if file.suffix.lower() in (".txt", ".lst", ""):
-        lines = file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-        for number, line in enumerate(lines, 1):
+        for number, line in enumerate(_lines_of(file), 1):
             if line.strip() and not line.lstrip().startswith("#"):
                 yield parse_one(
                     line.strip(), _("{file}, line {line}").format(file=file, line=number)
                 )
         return
+    from notifier.recipients.address import plain_address
+
     for item in _roster(file):
         if isinstance(item, Recipient):
             yield item.address
+        elif address := plain_address(item.value):  # rejected because it stands there twice
+            yield address
         else:
             raise UsageError(
                 item.reason,
                 where=_("{file}, line {line}").format(file=file, line=item.line),
                 next_step=_("Mend the line, or take it out; nothing was imported."),
             )
+
+
+def _lines_of(file: Path) -> list[str]:
+    """The lines of a text in any encoding that sheets come in; SheetError for what is no text."""
+    from notifier.recipients.encoding import detect_encoding
+
+    return file.read_text(encoding=detect_encoding(file)).splitlines()
 
 
 def _roster(file: Path) -> Roster:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 PEOPLE = (
     ("0001", "an@home.example"),
     ("0002", "refused@home.example"),
@@ -135,6 +137,32 @@ def test_a_list_of_addresses_is_imported_whole_or_not_at_all(notifier, office, t
     assert result.code == 2
     assert "bad.txt, line 2" in result.err
     assert len(notifier("suppress", "list", "--json").data) == 3
+
+
+def test_a_list_of_addresses_may_be_in_any_encoding_and_name_one_twice(notifier, office, tmp_path):
+    """Notepad's UTF-16 is read; an address that stands there twice is suppressed once."""
+    (tmp_path / "stop.txt").write_text("a@x.example\na@x.example\n", encoding="utf-16")
+    (tmp_path / "more.csv").write_text("Email\nb@x.example\nb@x.example\n", encoding="utf-8")
+    for name in ("stop.txt", "more.csv"):
+        assert notifier("suppress", "import", name).code == 0
+    found = notifier("suppress", "list", "--json").data
+    assert [it["address"] for it in found] == ["a@x.example", "b@x.example"]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(b"", "no address"), (b"# none\n\n", "no address"), (bytes(range(256)), "not text")],
+)
+def test_a_file_without_addresses_is_not_imported_as_nothing(
+    notifier, office, tmp_path, data, said
+):
+    """Empty, comments alone, or binary: probably the wrong file, so it is said."""
+    (tmp_path / "stop.txt").write_bytes(data)
+    result = notifier("suppress", "import", "stop.txt")
+    assert result.code == 2
+    assert said in result.err
+    assert "stop.txt" in result.err.partition("where: ")[2]
+    assert "next: " in result.err
 
 
 def test_failed_deliveries_are_retried_by_a_person(notifier, office, sheet):
