@@ -134,6 +134,9 @@ class LimitSettings(Table):
     max_sheet_cells: Whole = Field(default=20_000_000, ge=1)
     render_seconds: Timeout = 2.0
     max_render_chars: Whole = Field(default=1_000_000, ge=1)
+    #: Processes that make the messages of a large run, beside the one that sends them; 0: that one
+    #: makes them itself. Not given: as many as help.
+    assembly_processes: Whole | None = Field(default=None, ge=0)
 
 
 class Settings(Table):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from notifier.cli.console import facts, heading, print_json, say, suggest
@@ -16,6 +17,7 @@ from notifier.model import RunState, State
 if TYPE_CHECKING:
     from notifier.cli.session import Session
     from notifier.delivery.engine import Job
+    from notifier.delivery.workshop import Workshop
     from notifier.ledger.ledger import Ledger
     from notifier.ledger.reports import Reader, RunSummary
 
@@ -25,12 +27,14 @@ _SHOWN = 8
 _NAMED = 3
 
 
-def deliver_run(session: Session, run_id: int, *, waits: bool, as_json: bool) -> int:
+def deliver_run(
+    session: Session, run_id: int, *, waits: bool, as_json: bool, workshop: Workshop | None = None
+) -> int:
     """Send what is due of a run and tell how it went; 1 where something is left or failed.
 
     Raises RelayError where the relay can't be used: the run is paused then.
     """
-    was_interrupted = deliver_due(session, run_id, waits=waits, is_quiet=as_json)
+    was_interrupted = deliver_due(session, run_id, waits=waits, is_quiet=as_json, workshop=workshop)
     with session.reader() as reader:
         summary = reader.summary(run_id)
         if as_json:
@@ -42,13 +46,19 @@ def deliver_run(session: Session, run_id: int, *, waits: bool, as_json: bool) ->
 
 
 def deliver_due(
-    session: Session, run_id: int, *, waits: bool, is_quiet: bool, at_most: float | None = None
+    session: Session,
+    run_id: int,
+    *,
+    waits: bool,
+    is_quiet: bool,
+    at_most: float | None = None,
+    workshop: Workshop | None = None,
 ) -> bool:
     """Send what is due of a run, for `at_most` so many seconds; whether somebody interrupted it."""
     from notifier.cli.interrupt import run_async
 
     with session.ledger() as ledger:
-        job = make_job(session, ledger, run_id, waits=waits)
+        job = replace(make_job(session, ledger, run_id, waits=waits), workshop=workshop)
         try:
             return run_async(_deliver(job, ledger, is_quiet=is_quiet, at_most=at_most))
         except RelayError as exc:
@@ -69,9 +79,12 @@ def make_job(session: Session, ledger: Ledger, run_id: int, *, waits: bool) -> J
 
     run = ledger.get_run(run_id)
     campaign = session.campaign(run.campaign)
+    recipe = session.recipe(campaign)
     return Job(
         run=run,
-        compiled=session.compiled(campaign),
+        compiled=recipe.compile(),
+        recipe=recipe,
+        workers=session.workspace.settings.limits.assembly_processes,
         relay=session.workspace.relay(run.relay),
         retry=session.workspace.settings.retry,
         rate=campaign.rate,

@@ -224,10 +224,21 @@ def _question(plan: Plan) -> str:
 
 def go_live(session: Session, plan: Plan, *, waits: bool, as_json: bool) -> int:
     """Enrol the run, or go on with it, and deliver what is due."""
-    from notifier.cli.deliver import deliver_run
+    from contextlib import closing, nullcontext
 
-    run = enrol_run(session, plan)
-    return deliver_run(session, run, waits=waits, as_json=as_json)
+    from notifier.cli.deliver import deliver_run
+    from notifier.delivery.workshop import open_workshop
+
+    workshop = open_workshop(  # its workers start while the run is enrolled
+        session.recipe(plan.campaign),
+        plan.found.compiled.digest,
+        unsent=plan.left,
+        rates=(*plan.relay.rate, *plan.campaign.rate),
+        allowed=session.workspace.settings.limits.assembly_processes,
+    )
+    with closing(workshop) if workshop else nullcontext():
+        run = enrol_run(session, plan)
+        return deliver_run(session, run, waits=waits, as_json=as_json, workshop=workshop)
 
 
 def enrol_run(session: Session, plan: Plan) -> int:

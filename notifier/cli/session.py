@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import typer
 
     from notifier.campaign import Campaign
+    from notifier.delivery.making import Recipe
     from notifier.ledger.ledger import Ledger
     from notifier.ledger.reports import Reader
     from notifier.recipients.roster import Roster
@@ -58,18 +59,22 @@ class Session:
 
         return load_campaign(self.workspace.root, name)
 
-    def compiled(self, campaign: Campaign) -> CompiledCampaign:
-        """Its template, compiled for the campaign's language and zone."""
-        from notifier.render.templates import compile_campaign
+    def recipe(self, campaign: Campaign) -> Recipe:
+        """What its messages are made from: template, language and zone."""
+        from notifier.delivery.making import Recipe
 
         settings = self.workspace.settings
-        return compile_campaign(
+        return Recipe(
             campaign,
             root=self.workspace.root,
             locale=campaign.locale or settings.workspace.locale,
             timezone=campaign.timezone or settings.workspace.timezone,
             limits=settings.limits,
         )
+
+    def compiled(self, campaign: Campaign) -> CompiledCampaign:
+        """Its template, compiled for the campaign's language and zone."""
+        return self.recipe(campaign).compile()
 
     def roster(self, campaign: Campaign) -> Roster:
         """Its recipients, to be read row by row; SheetError where the sheet can't be read."""

@@ -26,6 +26,7 @@ from notifier.delivery.progress import Meter, Progress
 from notifier.delivery.retry import RetryPolicy
 from notifier.delivery.terms import Terms
 from notifier.delivery.throttle import Throttle
+from notifier.delivery.workshop import open_workshop
 from notifier.errors import GuardError, LedgerError, RelayError
 from notifier.ledger.writer import Writer
 from notifier.locale import _
@@ -35,6 +36,8 @@ from notifier.smtp.pool import Pool
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
+    from notifier.delivery.making import Recipe
+    from notifier.delivery.workshop import Workshop
     from notifier.ledger.ledger import Ledger, Run
     from notifier.model import Rate
     from notifier.render.templates import CompiledCampaign
@@ -78,6 +81,12 @@ class Job:
     resends_doubt: bool = False
     #: Whether to stay until deferred deliveries are due, or to leave them to a later start.
     waits: bool = True
+    #: What `compiled` was compiled from; None: messages are made in this process alone.
+    recipe: Recipe | None = None
+    #: Worker processes that may make messages; None: as many as help.
+    workers: int | None = None
+    #: Workers that were started already, for this recipe; `deliver` ends them.
+    workshop: Workshop | None = None
 
 
 @dataclass(slots=True)
@@ -171,12 +180,14 @@ async def deliver(
     once, and what had left without a reply is then in doubt.
     """
     _check_template(job)
-    async with Writer(ledger) as writer, _undisturbed():
+    async with Writer(ledger) as writer, _undisturbed(), _workshop(job, ledger, writer) as workshop:
         worker_id = await writer.call(
             ledger.register_worker, socket.gethostname(), os.getpid(), job.run.id
         )
         try:
-            engine = await _make_engine(job, ledger, writer, worker_id, clock or time.time)
+            engine = await _make_engine(
+                job, ledger, writer, worker_id, workshop=workshop, clock=clock or time.time
+            )
             engine.stop = stop or engine.stop
             engine.on_progress = on_progress
             await engine.run()
@@ -214,8 +225,36 @@ async def _undisturbed() -> AsyncIterator[None]:
         sys.setswitchinterval(turn)
 
 
+@contextlib.asynccontextmanager
+async def _workshop(job: Job, ledger: Ledger, writer: Writer) -> AsyncIterator[Workshop | None]:
+    """The job's workers, or new ones where the run is large enough; they end with this."""
+    workshop = job.workshop
+    if workshop is None and job.recipe is not None:
+        counts = await writer.call(ledger.counts, job.run.id)
+        unsent = sum(counts.get(state, 0) for state in (*UNSENT, State.DEFERRED))
+        rates = (*job.relay.rate, *job.rate)
+        workshop = open_workshop(
+            job.recipe, job.compiled.digest, unsent=unsent, rates=rates, allowed=job.workers
+        )
+    if workshop is None:
+        yield None
+        return
+    try:
+        await workshop.attach()
+        yield workshop
+    finally:
+        workshop.close()
+        await asyncio.sleep(0)  # their lines close
+
+
 async def _make_engine(
-    job: Job, ledger: Ledger, writer: Writer, worker_id: int, clock: Callable[[], float]
+    job: Job,
+    ledger: Ledger,
+    writer: Writer,
+    worker_id: int,
+    *,
+    workshop: Workshop | None,
+    clock: Callable[[], float],
 ) -> _Engine:
     await _check_alone(job, ledger, writer, worker_id)
     await writer.call(ledger.recover, job.run.id, job.resends_doubt)
@@ -228,6 +267,7 @@ async def _make_engine(
         relay=job.relay.name,
         lease_seconds=LEASE,
         assemble=job.compiled.assemble,
+        workshop=workshop,
         throttle=throttle,
         policy=RetryPolicy(job.retry),
         clock=clock,

@@ -23,43 +23,33 @@ If step X fails, what happens to whom?
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import deque
 from typing import TYPE_CHECKING
 
 from notifier.delivery.patience import Patience
+from notifier.delivery.stock import Stock
 from notifier.delivery.terms import Job
-from notifier.errors import MessageError, NotifierError, TemplateError
-from notifier.ledger.ledger import Claimed, Intent, Result
+from notifier.ledger.ledger import Intent, Result
 from notifier.model import (
     Cause,
     Outcome,
-    Recipient,
     RunState,
     Scope,
     Stage,
     State,
     Submission,
-    load_context,
 )
 from notifier.smtp.pool import Parcel
 
 if TYPE_CHECKING:
+    from notifier.delivery.making import Made
     from notifier.delivery.progress import Meter
     from notifier.delivery.terms import Terms
-    from notifier.ledger.ledger import Ledger
+    from notifier.ledger.ledger import Claimed, Ledger
     from notifier.ledger.writer import Writer
 
 #: Deliveries claimed at once: large enough that a claim's fixed cost is nothing.
 CLAIM_BATCH = 500
-#: Finished messages kept ready, and the bytes they may take: large attachments keep fewer.
-STOCK = 64
-STOCK_BYTES = 16_000_000
-#: Bytes from which a message is hashed without Python's lock, and of the pieces below that.
-LARGE = 100_000
-PIECE = 2_000
-#: Messages assembled before the loop gets its turn, so that replies never wait long.
-ASSEMBLY_SLICE = 8
 #: Results and intents that may wait for the disk before nothing new is taken, and the seconds
 #: until a connection looks again.
 BACKLOG = 2_000
@@ -71,20 +61,6 @@ SOONEST = 1.0
 LATEST = 30.0
 
 
-def digest_of(data: bytes) -> str:
-    """sha256 of the message, in hexadecimal.
-
-    In pieces below 2 KiB: above that hashlib lets go of Python's lock, and getting it back from
-    the writer's thread takes ten times longer than the hash of an ordinary message.
-    """
-    if len(data) > LARGE:
-        return hashlib.sha256(data).hexdigest()
-    found = hashlib.sha256()
-    for start in range(0, len(data), PIECE):
-        found.update(data[start : start + PIECE])
-    return found.hexdigest()
-
-
 class RunFeed:
     """The deliveries of one run, for one worker: `smtp.pool.Feed`."""
 
@@ -93,9 +69,9 @@ class RunFeed:
         self._writer = writer
         self._ledger = ledger
         self._meter = meter
-        self._claimed: deque[Claimed] = deque()
-        self._ready: deque[Parcel] = deque()
-        self._ready_bytes = 0
+        self._stock = Stock(self, terms.assemble, terms.clock, terms.workshop)
+        if terms.workshop is not None:
+            terms.workshop.on_change = self.stir
         self._jobs: dict[int, Job] = {}
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._stirred = asyncio.Event()
@@ -115,7 +91,7 @@ class RunFeed:
 
     def take(self) -> Parcel | None:
         """The next message, or None while there is none or a limit is reached."""
-        if self._is_closed or not self._ready:
+        if self._is_closed or not self._stock.ready:
             return None
         if self._writer.backlog > BACKLOG:
             self._wake_after(BREATH)
@@ -128,11 +104,10 @@ class RunFeed:
         if delay > 0:
             self._wake_after(delay)
             return None
-        parcel = self._ready.popleft()
-        self._ready_bytes -= len(parcel.message.data)
+        parcel = self._stock.pop()
         self._jobs[parcel.id].taken_at = now
         self._in_flight += 1
-        if len(self._ready) < STOCK // 2:
+        if self._stock.is_low:
             self._stirred.set()
         return parcel
 
@@ -140,7 +115,7 @@ class RunFeed:
         """Until there may be a message; False when none will come any more."""
         if self._is_closed:
             return False
-        if self._ready and self.limited_for <= 0 and self._writer.backlog <= BACKLOG:
+        if self._stock.ready and self.limited_for <= 0 and self._writer.backlog <= BACKLOG:
             return True
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
@@ -191,11 +166,13 @@ class RunFeed:
         """Keep the stock filled until the run has nothing left to send, or `close` is called."""
         try:
             while not self._is_closed:
-                if len(self._ready) >= STOCK or self._ready_bytes >= STOCK_BYTES:
+                if not self._stock.has_room:
                     await self._stir()
-                elif self._claimed or await self._claim():
-                    self._assemble_slice()
-                    await asyncio.sleep(0)
+                elif self._stock.has_claims or await self._claim():
+                    if self._stock.make_some():
+                        await asyncio.sleep(0)
+                    else:
+                        await self._stir()
                 elif not await self._has_more():
                     self.close()
         except Exception as exc:  # noqa: BLE001 - whatever it is, the run must end and tell it
@@ -219,12 +196,12 @@ class RunFeed:
         claimed = await self._writer.call(
             self._ledger.claim, terms.run_id, terms.worker_id, CLAIM_BATCH, terms.lease_seconds
         )
-        self._claimed.extend(claimed)
+        self._stock.claimed.extend(claimed)
         return bool(claimed)
 
     async def _has_more(self) -> bool:
         """Wait for what may still become due; False when there is nothing to wait for."""
-        if self._in_flight or self._ready:
+        if self._in_flight or not self._stock.is_empty:
             await self._stir()
             return True
         if self._has_lost_claims:
@@ -271,34 +248,24 @@ class RunFeed:
         except TimeoutError:
             pass
 
-    def _assemble_slice(self) -> None:
-        made = 0
-        while self._claimed and made < ASSEMBLY_SLICE:
-            made += self._assemble(self._claimed.popleft())
-        self._wake(made)
+    # --- what the stock calls (`stock.Keeper`) -------------------------------------------------
 
-    def _assemble(self, claimed: Claimed) -> bool:
-        message_at = claimed.message_at or float(int(self._terms.clock()))
-        row, columns, rows = load_context(claimed.context)
-        recipient = Recipient(
-            line=claimed.line,
-            key=claimed.key,
-            address=claimed.address,
-            name=claimed.name,
-            row=row,
-            columns=columns,
-            rows=rows,
-        )
-        try:
-            message = self._terms.assemble(recipient, token=claimed.token, at=message_at)
-        except (TemplateError, MessageError) as exc:
-            self._refuse_unmade(claimed, exc)
-            return False
-        digest = digest_of(message.data)
-        self._jobs[claimed.id] = Job(claimed, message_at, digest)
-        self._ready.append(Parcel(claimed.id, message))
-        self._ready_bytes += len(message.data)
-        return True
+    def made(self, claimed: Claimed, at: float, made: Made) -> Parcel:
+        """The message is finished, its `Date:` being `at`."""
+        self._jobs[claimed.id] = Job(claimed, at, made.digest)
+        self._wake(1)
+        return Parcel(claimed.id, made.message)
+
+    def unmade(self, claimed: Claimed, reason: str) -> None:
+        """There is no message for it: that is its delivery's end."""
+        job = Job(claimed, 0.0, "", taken_at=self._terms.steady())
+        submission = Submission(Stage.ASSEMBLE, None, reason)
+        outcome = Outcome(State.REFUSED, Scope.MESSAGE, Cause.RENDER_FAILED)
+        self._writer.settle(self._result(job, submission, outcome))
+
+    def stir(self) -> None:
+        """There is something new."""
+        self._stirred.set()
 
     # --- outcomes ----------------------------------------------------------------------------
 
@@ -336,18 +303,10 @@ class RunFeed:
         due_at = self._terms.policy.next_attempt_at(outcome, claimed.attempts + 1, first_at, now)
         return (State.EXPIRED, None) if due_at is None else (State.DEFERRED, due_at)
 
-    def _refuse_unmade(self, claimed: Claimed, exc: NotifierError) -> None:
-        job = Job(claimed, 0.0, "", taken_at=self._terms.steady())
-        text = f"{exc.message} ({exc.where})" if exc.where else exc.message
-        submission = Submission(Stage.ASSEMBLE, None, text)
-        outcome = Outcome(State.REFUSED, Scope.MESSAGE, Cause.RENDER_FAILED)
-        self._writer.settle(self._result(job, submission, outcome))
-
     def _put_back(self, parcel: Parcel, job: Job) -> None:
         self._terms.throttle.withdraw(job.taken_at)
         self._jobs[parcel.id] = job
-        self._ready.appendleft(parcel)
-        self._ready_bytes += len(parcel.message.data)
+        self._stock.put_back(parcel)
         self._wake(1)
 
     def _forget_if_lost(self, delivery_id: int, done: asyncio.Future[bool]) -> None:
@@ -360,11 +319,8 @@ class RunFeed:
     def drop_claims(self) -> None:
         """Let go of all that is not on the wire: it was claimed by others, or is about to be."""
         self._has_lost_claims = True
-        self._claimed.clear()
-        for parcel in self._ready:
+        for parcel in self._stock.clear():
             self._jobs.pop(parcel.id, None)
-        self._ready.clear()
-        self._ready_bytes = 0
         self._stirred.set()
 
     # --- waking ------------------------------------------------------------------------------
@@ -385,4 +341,4 @@ class RunFeed:
     def _end_limit(self) -> None:
         self._timer = None
         self.limited_for = 0.0
-        self._wake(len(self._ready))
+        self._wake(len(self._stock.ready))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from notifier.delivery.retry import RetryPolicy
     from notifier.delivery.throttle import Throttle
+    from notifier.delivery.workshop import Workshop
     from notifier.ledger.ledger import Claimed
     from notifier.model import Message
 
@@ -24,6 +25,8 @@ class Terms:
     lease_seconds: float
     #: Makes the message: `(recipient, token=..., at=...)`; TemplateError or MessageError.
     assemble: Callable[..., Message]
+    #: Worker processes that make messages; None: all are made in process.
+    workshop: Workshop | None
     throttle: Throttle
     policy: RetryPolicy
     #: The ledger's clock (Unix time): for all that is stored, or compared with what is.

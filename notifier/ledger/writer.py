@@ -95,6 +95,9 @@ class Writer:
         self._is_ending = False
         self._waiting = 0
         self._paced_until = 0.0
+        #: Rows in a batch from which the thread is woken; while it gathers, each call of it would
+        #: be two hand-overs of Python's lock for nothing.
+        self._wakes_at = 1
         self._hurry = threading.Event()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -143,7 +146,8 @@ class Writer:
             batch.intents.append(intent)
             batch.futures.append(future)
             self._waiting += 1
-            self._filled.notify()
+            if len(batch) >= self._wakes_at:
+                self._filled.notify()
         return future
 
     def settle(self, result: Result) -> None:
@@ -156,9 +160,11 @@ class Writer:
             if self.failed is not None:
                 self._unwritten.append(result)
                 return
-            self._open_batch().results.append(result)
+            batch = self._open_batch()
+            batch.results.append(result)
             self._waiting += 1
-            self._filled.notify()
+            if len(batch) >= self._wakes_at:
+                self._filled.notify()
 
     async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function of the ledger after all that was handed over before; its result.
@@ -243,7 +249,9 @@ class Writer:
                 return
             if len(self._queue) > 1:  # a call waits behind it
                 return
+            self._wakes_at = ENOUGH
             self._filled.wait(left)
+            self._wakes_at = 1
 
     def _run_call(self, item: _Call) -> None:
         if self.failed is not None:

@@ -1,0 +1,199 @@
+"""The finished messages that wait for a connection, and how they are made.
+
+A stock is kept so that no connection waits for a render, and not more, so that memory doesn't grow
+with the run. Where there are workers (`workshop`), they make the messages; until they are ready,
+where there are none, and for large messages, which cost more to hand over than to make, messages
+are made here, a few at a time.
+
+If a worker is lost with a batch, each of its messages is made by a worker again, alone. One that
+takes a second worker with it is refused, for it would take this process with it, too.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+from notifier.delivery.making import Made, Order, Unmade, make
+from notifier.locale import _
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from notifier.delivery.making import Product
+    from notifier.delivery.workshop import Workshop
+    from notifier.ledger.ledger import Claimed
+    from notifier.model import Message
+    from notifier.smtp.parcel import Parcel
+
+#: Messages kept ready or being made, and the bytes they may take: large ones keep fewer.
+STOCK = 192
+STOCK_BYTES = 16_000_000
+#: Messages in a batch for a worker.
+BATCH = 32
+#: Messages made here before the loop gets its turn, so that replies never wait long.
+SLICE = 8
+#: Bytes of a message from which it is made here.
+LARGE = 200_000
+
+
+class Keeper(Protocol):
+    """Whom a stock tells what became of an order."""
+
+    def made(self, claimed: Claimed, at: float, made: Made) -> Parcel:
+        """The message is finished, its `Date:` being `at`."""
+
+    def unmade(self, claimed: Claimed, reason: str) -> None:
+        """There is no message for it."""
+
+    def stir(self) -> None:
+        """There is something new."""
+
+    def fail(self, exc: Exception) -> None:
+        """Nothing can go on."""
+
+
+class Stock:
+    """The messages of one feed: claimed, being made, and ready."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        assemble: Callable[..., Message],
+        clock: Callable[[], float],
+        workshop: Workshop | None = None,
+    ) -> None:
+        self._keeper = keeper
+        self._assemble = assemble
+        self._clock = clock
+        self._workshop = workshop
+        #: Claimed deliveries that nobody makes a message for yet.
+        self.claimed: deque[Claimed] = deque()
+        #: Those whose batch was lost with a worker.
+        self._suspects: deque[Claimed] = deque()
+        self.ready: deque[Parcel] = deque()
+        self._ready_bytes = 0
+        self._ordered = 0
+        self._average = 0.0
+        #: Batches of before the last `clear` are not ours any more.
+        self._era = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is ready, and nothing on order."""
+        return not self.ready and not self._ordered
+
+    @property
+    def has_claims(self) -> bool:
+        """Whether there is something to make messages from."""
+        return bool(self.claimed or self._suspects)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more should be made."""
+        count = len(self.ready) + self._ordered
+        return count < STOCK and self._ready_bytes + self._ordered * self._average < STOCK_BYTES
+
+    @property
+    def is_low(self) -> bool:
+        """Whether it is time to make more."""
+        return len(self.ready) < STOCK // 2
+
+    def pop(self) -> Parcel:
+        """The next message; there must be one."""
+        parcel = self.ready.popleft()
+        self._ready_bytes -= len(parcel.message.data)
+        return parcel
+
+    def put_back(self, parcel: Parcel) -> None:
+        """It was taken and did not leave."""
+        self.ready.appendleft(parcel)
+        self._ready_bytes += len(parcel.message.data)
+
+    def clear(self) -> list[Parcel]:
+        """Let go of everything; what was ready."""
+        gone = list(self.ready)
+        self.ready.clear()
+        self.claimed.clear()
+        self._suspects.clear()
+        self._ready_bytes = self._ordered = 0
+        self._era += 1
+        return gone
+
+    # --- making ------------------------------------------------------------------------------
+
+    def make_some(self) -> bool:
+        """Make or order a few of what is claimed; False while the workers have enough to do."""
+        workshop = self._workshop
+        if workshop is not None and workshop.is_ready and self._average < LARGE:
+            if not workshop.has_capacity:
+                return False
+            self._order_some(workshop)
+            return True
+        if self._suspects and not self.claimed:
+            if workshop is not None and workshop.is_open:
+                return False  # another worker is on its way
+            self.claimed, self._suspects = self._suspects, self.claimed
+        for _number in range(min(SLICE, len(self.claimed))):
+            self._make_here(self.claimed.popleft())
+        return True
+
+    def _order_some(self, workshop: Workshop) -> None:
+        if self._suspects:
+            self._order(workshop, [self._suspects.popleft()], is_last_try=True)
+        else:
+            count = min(BATCH, len(self.claimed))
+            self._order(workshop, [self.claimed.popleft() for _number in range(count)])
+
+    def _order(
+        self, workshop: Workshop, batch: Sequence[Claimed], *, is_last_try: bool = False
+    ) -> None:
+        era, now = self._era, float(int(self._clock()))
+        orders = [_order_of(claimed, now) for claimed in batch]
+
+        def done(products: Sequence[Product | None] | None) -> None:
+            if era != self._era:
+                return
+            self._ordered -= len(batch)
+            try:
+                if products is not None:
+                    for claimed, order, product in zip(batch, orders, products, strict=True):
+                        self._add(claimed, order, product)
+                elif is_last_try:
+                    self._keeper.unmade(batch[0], _("The process that made this message crashed."))
+                else:
+                    self._suspects.extend(batch)
+            except Exception as exc:  # noqa: BLE001 - whatever it is, the run must end and tell it
+                self._keeper.fail(exc)
+            self._keeper.stir()
+
+        self._ordered += len(batch)
+        workshop.order(orders, done)
+
+    def _make_here(self, claimed: Claimed) -> None:
+        order = _order_of(claimed, float(int(self._clock())))
+        self._add(claimed, order, make(self._assemble, order))
+
+    def _add(self, claimed: Claimed, order: Order, product: Product | None) -> None:
+        if product is None:  # it broke there in a way that nobody foresaw: see it happen
+            product = make(self._assemble, order)
+        if isinstance(product, Unmade):
+            self._keeper.unmade(claimed, product.reason)
+            return
+        size = len(product.message.data)
+        self._average += (size - self._average) / 16 if self._average else size
+        self._ready_bytes += size
+        self.ready.append(self._keeper.made(claimed, order.at, product))
+
+
+def _order_of(claimed: Claimed, now: float) -> Order:
+    return Order(
+        claimed.id,
+        claimed.token,
+        claimed.key,
+        claimed.address,
+        claimed.name,
+        claimed.line,
+        claimed.context,
+        claimed.message_at or now,
+    )

@@ -1,0 +1,126 @@
+"""A worker process that makes messages: `python -m notifier.delivery.workbench FD`.
+
+`workshop` starts it, with one end of a socket pair as its only line to the world: first the recipe
+comes in and the compiled campaign's digest goes out, then orders in and products out, frame by
+frame. It ends when the other end is closed, however that happened.
+
+Frames are a length (4 bytes, big-endian) and a pickle: both ends are this program, and nobody else
+has a hand on the line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import pickle
+import signal
+import socket
+import struct
+import sys
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from notifier import locale
+from notifier.delivery.making import Made, Order, Recipe, Unmade, make
+from notifier.model import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from notifier.delivery.making import Product
+
+LENGTH = struct.Struct("!I")
+
+#: A product on the line: a message's fields and digest; the reason why there is none; None where
+#: something else broke, which is then met where it can be told: in the process that ordered it.
+Flat: TypeAlias = tuple[str, str, bytes, bool, bool, str] | str | None
+
+
+def pack(value: object) -> bytes:
+    """One frame."""
+    data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    return LENGTH.pack(len(data)) + data
+
+
+def flatten(product: Product) -> Flat:
+    """The product as plain values, which cost a tenth to send."""
+    if isinstance(product, Unmade):
+        return product.reason
+    message = product.message
+    return (
+        message.sender,
+        message.address,
+        message.data,
+        message.needs_smtputf8,
+        message.is_8bit,
+        product.digest,
+    )
+
+
+def unflatten(flat: Flat) -> Product | None:
+    """The product again."""
+    if flat is None:
+        return None
+    if isinstance(flat, str):
+        return Unmade(flat)
+    return Made(Message(*flat[:5]), flat[5])
+
+
+def work(line: socket.socket) -> None:
+    """Serve until the line is closed."""
+    with contextlib.suppress(ConnectionError):  # the other end is gone
+        _serve(line)
+
+
+def _serve(line: socket.socket) -> None:
+    opening = _receive(line)
+    if opening is None:
+        return
+    language, recipe = opening
+    assert isinstance(recipe, Recipe)
+    locale.use(language)
+    compiled = recipe.compile()
+    gc.freeze()
+    line.sendall(pack(compiled.digest))
+    while (orders := _receive(line)) is not None:
+        line.sendall(pack(_make_all(compiled.assemble, orders)))
+
+
+def _make_all(assemble: Callable[..., Message], orders: Sequence[tuple[Any, ...]]) -> list[Flat]:
+    products: list[Flat] = []
+    for order in orders:
+        try:
+            products.append(flatten(make(assemble, Order(*order))))
+        except Exception:  # noqa: BLE001 - met again, and told, in the process that ordered it
+            products.append(None)
+    return products
+
+
+def _receive(line: socket.socket) -> Any:
+    """The next frame's value; None where the line is closed."""
+    head = _read(line, LENGTH.size)
+    if head is None:
+        return None
+    data = _read(line, LENGTH.unpack(head)[0])
+    return None if data is None else pickle.loads(data)  # noqa: S301 - see the head of this file
+
+
+def _read(line: socket.socket, size: int) -> bytearray | None:
+    data = bytearray(size)
+    rest = memoryview(data)
+    while rest:
+        count = line.recv_into(rest)
+        if not count:
+            return None
+        rest = rest[count:]
+    return data
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Serve the socket whose descriptor is the only argument."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that owns the wire
+    with socket.socket(fileno=int(arguments[0])) as line:
+        work(line)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,301 @@
+"""Worker processes that make a run's messages, so that wire and ledger never wait for a render.
+
+Batches of orders go out, batches of products come back, and each worker has at most `AHEAD` of
+them, so that neither side fills the memory. A worker compiles the campaign itself, from the same
+recipe; only one whose digest is the run's gets orders, so a template that was changed meanwhile
+changes nothing of a run on its way.
+
+If step X fails, what happens to whom?
+
+    a worker can't start        there is one less; without any, messages are made in process
+    it compiles something else  it gets no orders
+    a message can't be made     its product says why; the others of the batch go on
+    a worker dies, or hangs     what it had is given back (`done(None)`); another takes its place,
+                                unless it never made anything
+    this process dies           the workers' lines are closed, and they end
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import socket
+import subprocess
+import sys
+from collections import deque
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from notifier import locale
+from notifier.delivery.throttle import least_seconds
+from notifier.delivery.workbench import LENGTH, pack, unflatten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from notifier.delivery.making import Order, Product, Recipe
+    from notifier.model import Rate
+
+#: Batches that a worker has at a time: the one that it makes, and the next.
+AHEAD = 2
+#: More workers than this one process could not feed to the wire.
+MOST = 4
+#: Messages from which workers are worth their start: half a second of one core each.
+WORTHWHILE = 2_000
+#: Seconds a message from which the limits leave more than enough time to make it in process.
+SLOW = 0.002
+#: Seconds that a worker gets beyond what the template's own budget allows a batch.
+GRACE = 30.0
+#: Pages of one message, each with the budget of `limits.render_seconds`.
+PAGES = 4
+#: Seconds for a worker to be compiled and ready.
+START_SECONDS = 60.0
+
+Done: TypeAlias = "Callable[[Sequence[Product | None] | None], None]"
+
+
+def count_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def count_workers(messages: int, *, cores: int, allowed: int | None = None) -> int:
+    """How many workers make so many messages soonest; 0: it is better done in process.
+
+    `allowed`: what the settings say, None where they leave it to us. One core is left for the
+    process that owns the wire.
+    """
+    if os.name != "posix":  # the line is a socket pair that the worker inherits
+        return 0
+    if allowed is not None:
+        return min(allowed, MOST)
+    return min(cores - 1, MOST) if messages >= WORTHWHILE else 0
+
+
+def open_workshop(
+    recipe: Recipe, digest: str, *, unsent: int, rates: Iterable[Rate] = (), allowed: int | None
+) -> Workshop | None:
+    """A workshop for a run with so many unsent messages; None where it would be of no use.
+
+    `rates`: the limits of the run, which may leave more than enough time to make the messages in
+    process. The workers start at once, beside whatever this process does next; `close` ends them.
+    """
+    if least_seconds(unsent, rates) >= unsent * SLOW:
+        return None
+    count = count_workers(unsent, cores=count_cores(), allowed=allowed)
+    if not count:
+        return None
+    workshop = Workshop(recipe, digest)
+    workshop.start(count)
+    return workshop
+
+
+class Workshop:
+    """Workers and their orders. `start` them, `attach` them to a loop, `close` it all."""
+
+    def __init__(self, recipe: Recipe, digest: str) -> None:
+        self._opening = pack((locale.current(), recipe))
+        self._digest = digest
+        self._seconds = PAGES * recipe.limits.render_seconds
+        #: Started, without a loop that reads their lines.
+        self._started: list[_Worker] = []
+        self._workers: list[_Worker] = []
+        self._is_closed = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        #: Called when a worker became ready, or was lost.
+        self.on_change: Callable[[], None] = lambda: None
+
+    def start(self, count: int) -> None:
+        """Start so many workers; fewer where the system doesn't allow more. Needs no loop."""
+        for _number in range(count):
+            ours, theirs = socket.socketpair()
+            with theirs:
+                try:
+                    process = _start(theirs)
+                except OSError:
+                    ours.close()
+                    return
+            self._started.append(_Worker(self, process, ours))
+
+    async def attach(self) -> None:
+        """Have the running loop read the lines of those that were started."""
+        started, self._started = self._started, []
+        self._workers += started
+        for worker in started:
+            await worker.attach(self._opening)
+
+    def close(self) -> None:
+        """End the workers; a second time does nothing."""
+        self._is_closed = True
+        for task in self._tasks:
+            task.cancel()
+        for worker in (*self._workers, *self._started):
+            worker.end()
+        self._workers.clear()
+        self._started.clear()
+
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """The workers' process ids."""
+        return tuple(worker.pid for worker in self._workers)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is a worker to make messages, busy or not."""
+        return any(worker.is_ready for worker in self._workers)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a worker, or will be."""
+        return bool(self._workers or self._tasks)
+
+    @property
+    def has_capacity(self) -> bool:
+        """Whether a worker would begin with an order soon."""
+        return any(it.is_ready and len(it.orders) < AHEAD for it in self._workers)
+
+    def order(self, orders: Sequence[Order], done: Done) -> None:
+        """Have these made by the worker that has least to do; one must be ready.
+
+        `done` is called once, later: with the products in the orders' sequence (None for one that
+        broke, and is to be made in process), or with None when the worker was lost.
+        """
+        ready = (it for it in self._workers if it.is_ready)
+        min(ready, key=lambda worker: len(worker.orders)).take(orders, done)
+
+    # --- what workers call -------------------------------------------------------------------
+
+    def greet(self, worker: _Worker, digest: str) -> None:
+        """The worker has compiled the campaign."""
+        if digest == self._digest:
+            worker.is_ready = True
+            self.on_change()
+        else:
+            worker.end()
+
+    def miss(self, worker: _Worker) -> None:
+        """The worker is gone: let another take its place, and give back what it had."""
+        if worker in self._workers:
+            self._workers.remove(worker)
+        if worker.has_served and not self._is_closed:
+            self.start(1)
+            task = asyncio.create_task(self.attach())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        for _orders, done in worker.orders:
+            done(None)
+        self.on_change()
+
+    def seconds_for(self, orders: Sequence[Order]) -> float:
+        """Seconds after which a worker that still has them is taken for hung."""
+        return GRACE + self._seconds * len(orders)
+
+
+def _start(line: socket.socket) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "notifier.delivery.workbench", str(line.fileno())]
+    return subprocess.Popen(  # noqa: S603 - this very program
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,  # what breaks there is met again here, and told
+        pass_fds=(line.fileno(),),
+    )
+
+
+class _Worker(asyncio.Protocol):
+    """One worker process, and the orders that it has."""
+
+    def __init__(
+        self, workshop: Workshop, process: subprocess.Popen[bytes], line: socket.socket
+    ) -> None:
+        self._workshop = workshop
+        self._process = process
+        self._line = line
+        self._buffer = bytearray()
+        self._transport: Any = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.orders: deque[tuple[Sequence[Order], Done]] = deque()
+        #: It compiled what this run is made from.
+        self.is_ready = False
+        #: It made something.
+        self.has_served = False
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
+    async def attach(self, opening: bytes) -> None:
+        """Have the running loop read the line, and send the recipe."""
+        loop = asyncio.get_running_loop()
+        await loop.create_unix_connection(lambda: self, sock=self._line)
+        self._transport.write(opening)
+        self._watch(START_SECONDS)
+
+    def take(self, orders: Sequence[Order], done: Done) -> None:
+        """Send a batch."""
+        self.orders.append((orders, done))
+        self._transport.write(pack([tuple(order) for order in orders]))
+        if len(self.orders) == 1:
+            self._watch(self._workshop.seconds_for(orders))
+
+    def end(self) -> None:
+        """End the process; `miss` follows with the line's end, unless it is there already."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.is_ready = False
+        if self._process.poll() is None:
+            self._process.kill()  # it holds nothing that could be lost
+        self._process.wait()
+        if self._transport is None:
+            self._line.close()
+        else:
+            self._transport.abort()
+
+    # --- what asyncio calls ------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The line is open."""
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Frames, or parts of them."""
+        buffer = self._buffer
+        buffer += data
+        start = 0
+        while len(buffer) - start >= LENGTH.size:
+            (size,) = LENGTH.unpack_from(buffer, start)
+            end = start + LENGTH.size + size
+            if len(buffer) < end:
+                break
+            with memoryview(buffer) as view:
+                value = pickle.loads(view[start + LENGTH.size : end])  # noqa: S301 - see `workbench`
+            start = end
+            self._receive(value)
+        if start:
+            del buffer[:start]
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """The process is gone, or will be."""
+        self.end()
+        self._workshop.miss(self)
+
+    def _receive(self, value: Any) -> None:
+        if not self.is_ready:
+            self._watch(None)
+            self._workshop.greet(self, value)
+            return
+        self.has_served = True
+        _orders, done = self.orders.popleft()
+        self._watch(self._workshop.seconds_for(self.orders[0][0]) if self.orders else None)
+        done([unflatten(flat) for flat in value])
+
+    def _watch(self, seconds: float | None) -> None:
+        """Take it for hung after so many seconds of silence."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if seconds is not None:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self.end)

@@ -1,0 +1,265 @@
+"""Real worker processes, which compile a real campaign."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from notifier.campaign import load_campaign
+from notifier.delivery import workbench, workshop
+from notifier.delivery.engine import Job, deliver
+from notifier.delivery.making import Made, Order, Recipe, Unmade, make
+from notifier.delivery.workshop import Workshop, count_workers, open_workshop
+from notifier.ledger.ledger import Ledger, NewRun
+from notifier.model import Rate, Recipient, State
+from notifier.settings import LimitSettings, RelaySettings, RetrySettings
+
+#: Longer than any test takes.
+LIMIT = 60.0
+CAMPAIGN = """\
+title: Kết quả học tập
+from: "Trường THPT Nguyễn Du <daotao@nguyendu.example>"
+recipients: {file: data/list.csv, email: Email}
+template: marks
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    """A campaign whose messages show a mark; `x` can't be divided by."""
+    files = {
+        "campaigns/marks.yaml": CAMPAIGN,
+        "templates/marks/subject.txt": "Điểm của {{ name }}",
+        "templates/marks/body.txt": "Toán: {{ row['Toán'] }} {{ 1 // row['Toán'] }}",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    campaign = load_campaign(tmp_path, "marks")
+    return Recipe(campaign, tmp_path, "vi", "Asia/Ho_Chi_Minh", LimitSettings())
+
+
+def order(number, mark=9):
+    """An order for one pupil."""
+    context = f'[{{"Toán":{mark}}},{{}},[]]'
+    return Order(number, f"t{number}", "K1", "p@parents.example", "An", 5, context, 1.8e9)
+
+
+class Shop:
+    """A workshop in a running loop, whose batches can be awaited."""
+
+    def __init__(self, recipe, digest=None):
+        self.digest = digest or recipe.compile().digest
+        self.workshop = Workshop(recipe, self.digest)
+        self.changed = asyncio.Event()
+        self.workshop.on_change = self.changed.set
+
+    async def __aenter__(self):
+        self.workshop.start(1)
+        await self.workshop.attach()
+        return self
+
+    async def __aexit__(self, *exc):
+        self.workshop.close()
+        await asyncio.sleep(0)
+
+    async def is_ready(self):
+        """Until a worker is ready."""
+        while not self.workshop.is_ready:
+            await self.changed.wait()
+            self.changed.clear()
+
+    def make(self, *orders):
+        """What becomes of a batch."""
+        future = asyncio.get_running_loop().create_future()
+        self.workshop.order(orders, future.set_result)
+        return future
+
+
+def run(scene):
+    """Run it, for not too long."""
+
+    async def limited():
+        async with asyncio.timeout(LIMIT):
+            await scene
+
+    asyncio.run(limited())
+
+
+def test_a_worker_makes_the_very_same_messages(recipe):
+    """Bytes, envelope and digest; a row that can't be made comes with the same reason."""
+    compiled = recipe.compile()
+    orders = [order(1), order(2, mark=7), order(3, mark=0)]
+
+    async def scene():
+        async with Shop(recipe) as shop:
+            await shop.is_ready()
+            products = await shop.make(*orders)
+            assert products == [make(compiled.assemble, it) for it in orders]
+            assert [type(it) for it in products] == [Made, Made, Unmade]
+
+    run(scene())
+
+
+def test_a_worker_that_dies_gives_its_batch_back_and_another_takes_its_place(recipe):
+    """A crash costs the batch's retry and nothing else."""
+
+    async def scene():
+        async with Shop(recipe) as shop:
+            await shop.is_ready()
+            await shop.make(order(1))
+            (pid,) = shop.workshop.processes
+            os.kill(pid, signal.SIGSTOP)
+            lost = shop.make(order(2))
+            os.kill(pid, signal.SIGKILL)
+            assert await lost is None
+            await shop.is_ready()
+            assert shop.workshop.processes != (pid,)
+            (product,) = await shop.make(order(2))
+            assert isinstance(product, Made)
+
+    run(scene())
+
+
+def test_a_worker_that_hangs_is_ended(recipe, monkeypatch):
+    """Its batch is given back when its time is over."""
+    monkeypatch.setattr(workshop, "GRACE", 0.05)
+
+    async def scene():
+        async with Shop(replace(recipe, limits=LimitSettings(render_seconds=0.01))) as shop:
+            await shop.is_ready()
+            (pid,) = shop.workshop.processes
+            os.kill(pid, signal.SIGSTOP)
+            assert await shop.make(order(1)) is None
+
+    run(scene())
+
+
+def test_a_worker_that_never_made_anything_isnt_replaced(recipe):
+    """Whatever keeps it from starting would keep the next one, too."""
+
+    async def scene():
+        async with Shop(recipe) as shop:
+            os.kill(shop.workshop.processes[0], signal.SIGKILL)
+            await shop.changed.wait()
+            assert not shop.workshop.is_open
+
+    run(scene())
+
+
+def test_a_worker_that_compiles_something_else_gets_no_orders(recipe):
+    """The template was changed meanwhile: the run goes on with what it began with."""
+
+    async def scene():
+        async with Shop(recipe, digest="5d" * 32) as shop:
+            while shop.workshop.is_open:
+                await shop.changed.wait()
+                shop.changed.clear()
+                assert not shop.workshop.is_ready
+
+    run(scene())
+
+
+def test_workers_end_with_the_workshop_also_without_a_loop(recipe):
+    """Nothing is left behind when a run never begins."""
+    shop = Workshop(recipe, "")
+    shop.start(2)
+    started = [worker._process for worker in shop._started]
+    shop.close()
+    shop.close()
+    assert all(process.returncode is not None for process in started)
+
+
+def test_a_worker_ends_when_its_line_is_closed(recipe):
+    """However the process at the other end came to its end."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        thread = threading.Thread(target=workbench.work, args=(theirs,))
+        thread.start()
+        ours.sendall(workbench.pack(("en", recipe)))
+        assert ours.recv(10)
+        ours.close()
+        thread.join(LIMIT)
+    assert not thread.is_alive()
+
+
+def test_what_nobody_foresaw_comes_back_as_nothing():
+    """It is met again, and told, in the process that ordered it."""
+
+    def assemble(_recipient, *, token, at):
+        raise ZeroDivisionError(token, at)
+
+    assert workbench._make_all(assemble, [tuple(order(1))]) == [None]
+    assert workbench.unflatten(None) is None
+
+
+@pytest.mark.parametrize(
+    ("messages", "cores", "allowed", "workers"),
+    [
+        (100_000, 2, None, 1),
+        (100_000, 64, None, workshop.MOST),
+        (100_000, 1, None, 0),
+        (workshop.WORTHWHILE - 1, 8, None, 0),
+        (100_000, 8, 0, 0),
+        (10, 1, 2, 2),
+    ],
+)
+def test_a_small_run_and_a_single_core_have_no_workers(messages, cores, allowed, workers):
+    """Unless the settings say so."""
+    assert count_workers(messages, cores=cores, allowed=allowed) == workers
+
+
+def test_a_run_that_its_limits_slow_down_has_no_workers(recipe):
+    """There is time enough to make each message in between."""
+    rates = [Rate(20, 1.0)]
+    assert open_workshop(recipe, "", unsent=100_000, rates=rates, allowed=4) is None
+    assert open_workshop(recipe, "", unsent=100_000, allowed=0) is None
+
+
+def test_a_run_whose_workers_die_again_and_again_sends_each_message_once(
+    recipe, tmp_path, relay_script
+):
+    """Through the whole engine: nothing is lost, nothing is doubled, nobody is refused."""
+    relay, killed = relay_script.ScriptedRelay(), set()
+    compiled = recipe.compile()
+
+    def kill(verb, number, line):
+        if verb == "BODY" and len(relay.delivered) in {20, 300}:
+            for pid in shop.workshop.processes:
+                os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+        return good(verb, number, line)
+
+    good, relay._rule = relay._rule, kill
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        begun = ledger.start_run(NewRun("marks", "1", "Marks", "main"))
+        people = [
+            Recipient(n + 2, f"K{n}", f"p{n}@parents.example", "An", {"Toán": 9})
+            for n in range(600)
+        ]
+        ledger.enrol(begun.id, people, [])
+        ledger.finish_enrolment(begun.id, rows=600)
+
+        shop = Shop(recipe)
+
+        async def scene():
+            async with relay, shop:
+                await shop.is_ready()
+                settings = RelaySettings(name="main", host="127.0.0.1", port=relay.port, tls="none")
+                job = Job(ledger.get_run(begun.id), compiled, settings, RetrySettings())
+                await deliver(replace(job, recipe=recipe, workshop=shop.workshop), ledger)
+
+        run(scene())
+        assert ledger.counts(begun.id) == {State.ACCEPTED: 600}
+    assert killed
+    assert Counter(address for _sender, address, _data in relay.delivered) == Counter(
+        person.address for person in people
+    )
