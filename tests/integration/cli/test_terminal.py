@@ -77,3 +77,15 @@ def test_a_narrow_terminal_cuts_nothing(office, tmp_path, notifier):
     out, code = _at_terminal(["report", "latest"], tmp_path, columns=60, NO_COLOR="1")
     assert code == 0
     assert "…" not in out
+
+
+def test_a_run_is_given_up_only_by_whoever_says_yes(notifier, office, tmp_path):
+    """`cancel` asks at a terminal, also where JSON is wanted."""
+    office.stop()
+    office._thread.join()
+    assert notifier("send", "notice", "--live").code == 3
+    for answer, code, state in ((b"n\n", 130, "paused"), (b"y\n", 0, "cancelled")):
+        out, ended = _at_terminal(["cancel", "latest", "--json"], tmp_path, answer=answer)
+        assert "Cancel run 1? What was not sent yet is never sent. [y/N]" in out
+        assert ended == code
+        assert notifier("status", "latest", "--json").data["state"] == state
