@@ -50,7 +50,7 @@ class Table:
         """Open the sheet and find its header.
 
         Raises:
-            SheetError: it can't be read, is empty, or ends above the header row that is named.
+            SheetError: it can't be read, is empty, or the row named as its header is blank.
         """
         self.sheet = open_sheet(path, sheet=sheet, limits=limits)
         self._pending: Iterator[list[Value]] | None = self.sheet.rows()
@@ -59,8 +59,8 @@ class Table:
         filled = [at for at, line in enumerate(head, 1) if any(cell is not None for cell in line)]
         if not filled:
             self._refuse_empty()
-        if header_row is not None and header_row > filled[-1]:
-            self._refuse_header_below(header_row, filled[-1])
+        if header_row is not None and header_row not in filled:
+            self._refuse_header(header_row, filled[-1])
         self.header = find_header(head, self.sheet.merged, wanted, header_row)
         self.columns = Columns(self.header.names, where=self.where(), short=self.header.short)
         self._fills = _fills(self.sheet.merged, self.header.first_line)
@@ -81,12 +81,14 @@ class Table:
             else _("Fill it in, save it, and try again."),
         )
 
-    def _refuse_header_below(self, header_row: int, last: int) -> NoReturn:
+    def _refuse_header(self, header_row: int, last: int) -> NoReturn:
         self.close()
         raise SheetError(
             _("Row {row} can't be the header: the sheet ends at row {last}.").format(
                 row=header_row, last=last
-            ),
+            )
+            if header_row > last
+            else _("Row {row} can't be the header: it is blank.").format(row=header_row),
             where=self.where(),
             next_step=_(
                 "Name a row from 1 to {last}; or none, and the header is found by itself."

@@ -63,6 +63,14 @@ def test_a_header_row_below_the_sheets_end_is_told(write, read, row):
     assert "from 1 to 3" in caught.value.next_step
 
 
+def test_a_blank_row_is_no_header(write, read):
+    """A number that is off by one would make a person of the header."""
+    write("s.csv", "DANH SÁCH\n\nMã,Email\nHS1,a@x.example\n")
+    with pytest.raises(SheetError, match="Row 2 can't be the header: it is blank") as caught:
+        read("s.csv", header_row=2)
+    assert "from 1 to 4" in caught.value.next_step
+
+
 def test_a_header_row_below_the_end_of_a_joined_sheet_is_told(write, read):
     """Of the other file, by its name."""
     write("s.csv", "Mã\nHS1\n")
