@@ -160,6 +160,8 @@ class Message:
     needs_smtputf8: bool = False
     #: `data` has bytes above 127 (needs 8BITMIME).
     is_8bit: bool = False
+    #: Its lines were looked at (`smtp.commands.is_clean`): it may leave as it is.
+    is_clean: bool = False
 
 
 @dataclass(frozen=True, slots=True)

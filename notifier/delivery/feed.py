@@ -150,13 +150,14 @@ class RunFeed:
         job = self._jobs.pop(parcel.id)
         self._in_flight -= 1
         outcome = self._patience.judge(parcel.id, submission)
-        failure = self._patience.note(outcome, submission, self._terms.steady())
+        steady_now = self._terms.steady()
+        failure = self._patience.note(outcome, submission, steady_now)
         if failure is not None:
             self.fail(failure)
         if outcome.state is State.PENDING and submission.reply is None and not job.is_intended:
             self._put_back(parcel, job)
         else:
-            self._writer.settle(self._result(job, submission, outcome))
+            self._writer.settle(self._result(job, submission, outcome, steady_now))
             self._meter.settled += 1
         self._stirred.set()
 
@@ -258,10 +259,11 @@ class RunFeed:
 
     def unmade(self, claimed: Claimed, reason: str) -> None:
         """There is no message for it: that is its delivery's end."""
-        job = Job(claimed, 0.0, "", taken_at=self._terms.steady())
+        now = self._terms.steady()
+        job = Job(claimed, 0.0, "", taken_at=now)
         submission = Submission(Stage.ASSEMBLE, None, reason)
         outcome = Outcome(State.REFUSED, Scope.MESSAGE, Cause.RENDER_FAILED)
-        self._writer.settle(self._result(job, submission, outcome))
+        self._writer.settle(self._result(job, submission, outcome, now))
 
     def stir(self) -> None:
         """There is something new."""
@@ -269,7 +271,9 @@ class RunFeed:
 
     # --- outcomes ----------------------------------------------------------------------------
 
-    def _result(self, job: Job, submission: Submission, outcome: Outcome) -> Result:
+    def _result(
+        self, job: Job, submission: Submission, outcome: Outcome, steady_now: float
+    ) -> Result:
         now = self._terms.clock()
         reply = submission.reply
         state, due_at = self._next(job.claimed, outcome, now)
@@ -277,7 +281,7 @@ class RunFeed:
             delivery_id=job.claimed.id,
             number=job.claimed.attempts + 1,
             relay=self._terms.relay,
-            started_at=now - max(0.0, self._terms.steady() - job.taken_at),
+            started_at=now - max(0.0, steady_now - job.taken_at),
             at=now,
             stage=submission.stage,
             code=reply.code if reply else None,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from notifier.errors import MessageError, TemplateError
 from notifier.model import Message, Recipient, load_context
 from notifier.render.templates import compile_campaign
+from notifier.smtp import commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +97,20 @@ def make(assemble: Callable[..., Message], order: Order) -> Product:
         message = assemble(recipient, token=order.token, at=order.at)
     except (TemplateError, MessageError) as exc:
         return Unmade(f"{exc.message} ({exc.where})" if exc.where else exc.message)
+    if commands.is_clean(message.data):
+        message = _seen(message)
     return Made(message, digest_of(message.data))
+
+
+def _seen(message: Message) -> Message:
+    return Message(
+        message.sender,
+        message.address,
+        message.data,
+        message.needs_smtputf8,
+        message.is_8bit,
+        is_clean=True,
+    )
 
 
 def digest_of(data: bytes) -> str:

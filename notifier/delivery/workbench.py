@@ -32,7 +32,7 @@ LENGTH = struct.Struct("!I")
 
 #: A product on the line: a message's fields and digest; the reason why there is none; None where
 #: something else broke, which is then met where it can be told: in the process that ordered it.
-Flat: TypeAlias = tuple[str, str, bytes, bool, bool, str] | str | None
+Flat: TypeAlias = tuple[str, str, bytes, bool, bool, bool, str] | str | None
 
 
 def pack(value: object) -> bytes:
@@ -52,6 +52,7 @@ def flatten(product: Product) -> Flat:
         message.data,
         message.needs_smtputf8,
         message.is_8bit,
+        message.is_clean,
         product.digest,
     )
 
@@ -62,7 +63,7 @@ def unflatten(flat: Flat) -> Product | None:
         return None
     if isinstance(flat, str):
         return Unmade(flat)
-    return Made(Message(*flat[:5]), flat[5])
+    return Made(Message(*flat[:6]), flat[6])
 
 
 def work(line: socket.socket) -> None:
@@ -80,6 +81,7 @@ def _serve(line: socket.socket) -> None:
     locale.use(language)
     compiled = recipe.compile()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 50)  # messages make no cycles
     line.sendall(pack(compiled.digest))
     while (orders := _receive(line)) is not None:
         line.sendall(pack(_make_all(compiled.assemble, orders)))

@@ -100,11 +100,24 @@ def rcpt_to(address: str) -> bytes:
     return b"RCPT TO:" + _path(address) + CRLF
 
 
-def body(data: bytes) -> bytes:
+def is_clean(data: bytes) -> bool:
+    """Whether `body(data)` is `data` and the end, and nothing is to be refused or stuffed."""
+    return (
+        _has_whole_lines(data)
+        and data.endswith(CRLF)
+        and not data.startswith(b".")
+        and data.rfind(b"\r\n.") < 0
+    )
+
+
+def body(data: bytes, *, is_seen: bool = False) -> bytes:
     """The message as it leaves after 354: dots stuffed (RFC 5321 section 4.5.2), and its end.
 
+    `is_seen`: `is_clean(data)` was true, in this process or in the one that made the message.
     Raises LocalProtocolError where `data` has a bare CR or LF, or a NUL.
     """
+    if is_seen:
+        return data + LONE_DOT
     check_lines(data)
     if data.rfind(b"\r\n.") >= 0:  # twice as fast as `in`, which seeks from the other end
         data = data.replace(b"\r\n.", b"\r\n..")
@@ -114,14 +127,18 @@ def body(data: bytes) -> bytes:
 
 
 def check_lines(data: bytes) -> None:
-    """Refuse what only some servers would take for the end of a line (or of the message).
-
-    Each CR and LF must belong to a CR LF: there are as many of them as two for each pair. (Two
-    passes; counting all three takes a third longer.)
-    """
-    odd = data.translate(None, _ORDINARY)
-    if len(odd) == 2 * data.count(CRLF):
+    """Refuse what only some servers would take for the end of a line (or of the message)."""
+    if _has_whole_lines(data):
         return
-    if b"\0" in odd:
+    if b"\0" in data:
         raise LocalProtocolError(_("The message has a NUL byte, which mail can't carry."))
     raise LocalProtocolError(_("The message has a line that does not end with CR LF."))
+
+
+def _has_whole_lines(data: bytes) -> bool:
+    """Whether each CR and LF belongs to a CR LF, and there is no NUL.
+
+    There are as many of them as two for each pair. (Two passes; counting all three takes a third
+    longer.)
+    """
+    return len(data.translate(None, _ORDINARY)) == 2 * data.count(CRLF)

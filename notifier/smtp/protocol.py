@@ -331,7 +331,8 @@ class Session:
         envelope = address_message(message, self.capabilities)
         if isinstance(envelope, Reply):
             return envelope
-        self._transactions.append(Transaction(commands.body(message.data)))
+        body = commands.body(message.data, is_seen=message.is_clean)
+        self._transactions.append(Transaction(body))
         mail, rcpt = envelope
         if self._pipelines and not self._needs_reset and self._trace is None:
             self._awaited.extend(ENVELOPE)

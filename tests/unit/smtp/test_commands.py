@@ -155,6 +155,24 @@ def _unstuff(wire):
     raise AssertionError("no end")
 
 
+@given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b".", b"\0"]), max_size=12))
+def test_what_was_seen_to_be_clean_leaves_as_it_would_have_left_anyway(pieces):
+    """The shorter way is taken only where it makes no difference, to the byte."""
+    data = b"".join(pieces)
+    if not commands.is_clean(data):
+        return
+    assert commands.body(data, is_seen=True) == commands.body(data) == data + b".\r\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"a", b"a\n", b"a\r\n.\r\n", b".a\r\n", b"a\rb\r\n", b"a\0b\r\n", b"a\r\n.", b"", b"\n\r"],
+)
+def test_what_needs_a_second_look_is_not_clean(data):
+    """Odd ends of lines, dots at their beginning, and what doesn't end with one."""
+    assert not commands.is_clean(data)
+
+
 @given(st.lists(st.text(alphabet="ab. ", max_size=5), max_size=8))
 def test_what_arrives_is_what_was_meant(lines):
     """Unstuffed by the book, the message is the same, and ends once."""
