@@ -262,6 +262,8 @@ def _decode(found: dict[str, Any]) -> Any:
 
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_encode)
 _decoder = json.JSONDecoder(object_hook=_decode)
+#: For contexts without dates, which most are: without the hook it takes half the time.
+_plain_decoder = json.JSONDecoder()
 
 
 def dump_context(recipient: Recipient) -> str:
@@ -273,6 +275,10 @@ def dump_context(recipient: Recipient) -> str:
 
 
 def load_context(text: str) -> tuple[Row, Row, tuple[Row, ...]]:
-    """`(row, columns, rows)` as `dump_context` wrote them."""
-    row, columns, rows = _decoder.decode(text)
+    """`(row, columns, rows)` as `dump_context` wrote them; raises ValueError for other text."""
+    decoder = _decoder if '"$' in text else _plain_decoder
+    # Not `decode`: it looks for white space around the text, at a quarter of the time.
+    (row, columns, rows), end = decoder.raw_decode(text)
+    if end != len(text):
+        raise json.JSONDecodeError("Extra data", text, end)
     return row, columns, tuple(rows)

@@ -51,6 +51,21 @@ def test_kinds_of_values_survive():
     assert [type(value) for value in back.values()] == [date, datetime, time, str]
 
 
+def test_a_text_that_looks_like_a_date_stays_a_text():
+    """Signs of JSON and of our dates within cells are read as they were written."""
+    row = {"$date": "2027-01-15", '{"$date":"2027-01-15"}': '"$date', "x": "$time", "n": None}
+    assert load_context(dump_context(Recipient(1, "k", "a@x.example", "", row)))[0] == row
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[", "[{},{},[]] x", "[{},{},[]][]", " [{},{},[]]", "[{},{}]"]
+)
+def test_a_context_that_is_damaged_is_not_read(text):
+    """Nothing is guessed of a row that was not written by us."""
+    with pytest.raises(ValueError):  # noqa: PT011 - json's and the unpacking's have no common text
+        load_context(text)
+
+
 def test_what_is_no_cell_is_refused():
     """Only plain data is kept."""
     with pytest.raises(TypeError):
