@@ -262,7 +262,7 @@ def _decode(found: dict[str, Any]) -> Any:
 
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_encode)
 _decoder = json.JSONDecoder(object_hook=_decode)
-#: For contexts without dates, which most are: without the hook it takes half the time.
+#: For contexts without dates, which most are: the hook is a microsecond of four.
 _plain_decoder = json.JSONDecoder()
 
 
