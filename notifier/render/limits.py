@@ -80,7 +80,10 @@ class Budget(threading.local):
     def bounded(self, items: Any) -> Any:
         """`items` for a loop: counted at once where the length is known, else turn by turn."""
         if isinstance(items, (list, tuple, dict)):
-            self.draw(len(items) + 1)
+            # As `draw`, without its two calls: 0.6 us a loop instead of 0.9.
+            self.turns = turns = self.turns + len(items) + 1
+            if turns > MAX_TURNS or self.clock() > self.deadline:
+                self.draw(0)
             return items
         return self._count(items)
 

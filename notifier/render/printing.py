@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from jinja2.compiler import Frame
     from jinja2.nodes import EvalContext
 
+#: A flattened template has neither; shared, so that a context is made without them.
+_NO_NAMES: set[str] = set()
+_NO_BLOCKS: dict[str, Any] = {}
+
 
 class PrintingGenerator(CodeGenerator):
     """Jinja's code generator, with `print_html` and `print_text` for what is printed."""
@@ -72,5 +76,5 @@ class RowContext(Context):
         self.eval_ctx = eval_ctx
         self.exported_vars = set()
         self.name = name
-        self.globals_keys = set()
-        self.blocks = {}
+        self.globals_keys = _NO_NAMES
+        self.blocks = _NO_BLOCKS

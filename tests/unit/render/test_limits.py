@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 
 import pytest
 
 from notifier.errors import TemplateError
-from notifier.render.limits import Budget, OutOfBoundsError
+from notifier.render.limits import MAX_TURNS, SLICE, Budget, OutOfBoundsError
 
 HOSTILE = [
     "{{ ''.__class__.__mro__ }}",
@@ -103,6 +104,62 @@ def test_long_output_is_gathered_whole(fill):
     """Slicing the output loses nothing, empty pieces included."""
     source = "{% for i in range(2000) %}{{ '' }}{{ i }},{% endfor %}"
     assert fill(source) == "".join(f"{number}," for number in range(2000))
+
+
+def test_an_endless_output_ends_with_the_time():
+    """Pieces without end, even empty ones, are looked at in slices, and the clock with them."""
+    now = [0.0]
+    taken = itertools.count()
+
+    def pieces():
+        while True:
+            now[0] += 0.001
+            next(taken)
+            yield ""
+
+    budget = Budget(1.0, 100, clock=lambda: now[0])
+    with pytest.raises(OutOfBoundsError, match="1 seconds"):
+        budget.gather(pieces())
+    assert next(taken) <= 1_000 + SLICE
+
+
+def test_an_output_that_grows_ends_with_the_slice():
+    """A template that yields large pieces holds one slice of them at most."""
+    taken = itertools.count()
+
+    def pieces():
+        while True:
+            next(taken)
+            yield "a" * 1_000
+
+    budget = Budget(1.0, 10_000, clock=lambda: 0.0)
+    with pytest.raises(OutOfBoundsError, match="10000 characters"):
+        budget.gather(pieces())
+    assert next(taken) <= 2 * SLICE
+
+
+@pytest.mark.parametrize("count", [1, 99, 100, 101, SLICE, SLICE + 1, 3 * SLICE])
+def test_the_length_counts_wherever_the_slices_end(count):
+    """As many characters as are allowed pass, one more doesn't."""
+    budget = Budget(1.0, count, clock=lambda: 0.0)
+    assert budget.gather(iter(["a"] * count)) == "a" * count
+    with pytest.raises(OutOfBoundsError):
+        budget.gather(iter(["a"] * (count + 1)))
+
+
+@pytest.mark.parametrize("items", [[1] * 1_000, (1,) * 1_000, dict.fromkeys(range(1_000))])
+def test_loops_over_what_is_there_draw_on_one_allowance(items):
+    """Each counts at once with its length, and looks at the clock."""
+    now = [0.0]
+    budget = Budget(1.0, 100, clock=lambda: now[0])
+    for _loop in range(MAX_TURNS // 1_001):
+        assert budget.bounded(items) is items
+    with pytest.raises(OutOfBoundsError, match="turn more"):
+        budget.bounded(items)
+    budget.begin()
+    now[0] = 1.5
+    with pytest.raises(OutOfBoundsError, match="1 seconds"):
+        budget.bounded(items)
 
 
 def test_ordinary_arithmetic_is_not_hindered(fill):
