@@ -77,6 +77,7 @@ class RunFeed:
         self._stirred = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
+        writer.on_lost = self._forget
         self._patience = Patience(terms.relay, terms.patience)
         self._has_lost_claims = False
         self._in_flight = 0
@@ -133,7 +134,7 @@ class RunFeed:
         """Write down that the message may leave now; True once that is durable."""
         job = self._jobs[parcel.id]
         job.is_intended = True
-        future = self._writer.intend(
+        return self._writer.intend(
             Intent(
                 delivery_id=parcel.id,
                 at=self._terms.clock(),
@@ -142,8 +143,6 @@ class RunFeed:
                 worker_id=self._terms.worker_id,
             )
         )
-        future.add_done_callback(lambda done: self._forget_if_lost(parcel.id, done))
-        return future
 
     def settle(self, parcel: Parcel, submission: Submission) -> None:
         """Record what the wire said; once for each message taken."""
@@ -313,12 +312,11 @@ class RunFeed:
         self._stock.put_back(parcel)
         self._wake(1)
 
-    def _forget_if_lost(self, delivery_id: int, done: asyncio.Future[bool]) -> None:
+    def _forget(self, delivery_id: int) -> None:
         """A delivery that is not ours any more is not settled either: let go of it."""
-        if not done.cancelled() and done.exception() is None and not done.result():
-            self._jobs.pop(delivery_id, None)
-            self._in_flight -= 1
-            self.drop_claims()
+        self._jobs.pop(delivery_id, None)
+        self._in_flight -= 1
+        self.drop_claims()
 
     def drop_claims(self) -> None:
         """Let go of all that is not on the wire: it was claimed by others, or is about to be."""

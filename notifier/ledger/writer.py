@@ -101,6 +101,8 @@ class Writer:
         self._hurry = threading.Event()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        #: Called in the loop with each delivery whose intent came to False, before its future.
+        self.on_lost: Callable[[int], None] = lambda _delivery_id: None
         #: Why nothing can be written any more; None while it can.
         self.failed: BaseException | None = None
         #: Outcomes that a failure left unwritten.
@@ -280,7 +282,16 @@ class Writer:
         self._paced_until = time.monotonic() + PACE
         self.recorded += len(batch)
         if batch.futures:
-            self._tell(_answer_all, batch, lost)
+            self._tell(self._answer_all, batch, lost)
+
+    def _answer_all(self, batch: _Batch, lost: set[int]) -> None:
+        for intent, future in zip(batch.intents, batch.futures, strict=True):
+            if future.done():
+                continue
+            is_ours = intent.delivery_id not in lost
+            if not is_ours:
+                self.on_lost(intent.delivery_id)
+            future.set_result(is_ours)
 
     def _try_once_more(self) -> None:
         try:
@@ -314,12 +325,6 @@ class Writer:
 def _answer(future: asyncio.Future[Any], value: object) -> None:
     if not future.done():
         future.set_result(value)
-
-
-def _answer_all(batch: _Batch, lost: set[int]) -> None:
-    for intent, future in zip(batch.intents, batch.futures, strict=True):
-        if not future.done():
-            future.set_result(intent.delivery_id not in lost)
 
 
 def _fail(futures: Sequence[asyncio.Future[Any]], exc: BaseException) -> None:
