@@ -22,10 +22,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from notifier.delivery.feed import RunFeed
+from notifier.delivery.grants import Allowance, Grants
 from notifier.delivery.progress import Meter, Progress
 from notifier.delivery.retry import RetryPolicy
 from notifier.delivery.terms import Terms
-from notifier.delivery.throttle import Throttle
+from notifier.delivery.throttle import Throttle, tightest
 from notifier.delivery.workshop import open_workshop
 from notifier.errors import GuardError, LedgerError, RelayError
 from notifier.ledger.writer import Writer
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from notifier.delivery.making import Recipe
     from notifier.delivery.workshop import Workshop
     from notifier.ledger.ledger import Ledger, Run
+    from notifier.ledger.permits import Ask, Back, Grant
     from notifier.model import Rate
     from notifier.render.templates import CompiledCampaign
     from notifier.settings import RelaySettings, RetrySettings
@@ -58,14 +60,17 @@ COLLECT = (50_000, 20, 50)
 UNSENT = (State.PENDING, State.CLAIMED, State.SUBMITTING)
 
 
-def steady_clock(clock: Callable[[], float] = time.time) -> Callable[[], float]:
+async def _steady_clock(
+    clock: Callable[[], float], ledger: Ledger, writer: Writer
+) -> Callable[[], float]:
     """Unix time from now on that never jumps: setting the clock moves no limit.
 
-    It goes on while the machine sleeps, where the system has a clock that does.
+    It goes on while the machine sleeps, where the system has a clock that does, and is the same
+    for all processes that use the ledger.
     """
     kind = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    offset = clock() - time.clock_gettime(kind)
-    return lambda: offset + time.clock_gettime(kind)
+    shift = await writer.call(ledger.timebase, clock() - time.clock_gettime(kind))
+    return lambda: shift + time.clock_gettime(kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,7 @@ class _Engine:
     pool: Pool
     meter: Meter
     throttle: Throttle
+    grants: Grants
     steady: Callable[[], float]
     stop: asyncio.Event
     on_progress: Callable[[Progress], None] | None
@@ -114,6 +120,8 @@ class _Engine:
             self.feed.close()
             ticker.cancel()
             await asyncio.gather(filler, ticker, return_exceptions=True)
+            with contextlib.suppress(LedgerError):  # what was granted counts as used, then
+                await self.grants.close()
             await self._tell()
         if self.feed.failure is not None:
             raise self.feed.failure
@@ -129,6 +137,7 @@ class _Engine:
 
     async def _may_go_on(self) -> bool:
         now = self.steady()
+        self.grants.tidy(now)
         if now - self._beat_at > LEASE / 3:
             self._beat_at = now
             if not await self.writer.call(self.ledger.heartbeat, self.worker_id):
@@ -256,10 +265,10 @@ async def _make_engine(
     workshop: Workshop | None,
     clock: Callable[[], float],
 ) -> _Engine:
-    await _check_alone(job, ledger, writer, worker_id)
     await writer.call(ledger.recover, job.run.id, job.resends_doubt)
-    steady = steady_clock(clock)
-    throttle = await _make_throttle(job, ledger, writer, steady)
+    steady = await _steady_clock(clock, ledger, writer)
+    grants = _make_grants(ledger, writer, steady)
+    throttle = await _make_throttle(job, ledger, writer, grants, steady())
     meter = Meter()
     terms = Terms(
         run_id=job.run.id,
@@ -280,10 +289,11 @@ async def _make_engine(
         job=job,
         ledger=ledger,
         writer=writer,
-        feed=RunFeed(terms, writer, ledger, meter),
+        feed=RunFeed(terms, writer, ledger, meter, grants),
         pool=Pool(job.relay),
         meter=meter,
         throttle=throttle,
+        grants=grants,
         steady=steady,
         stop=asyncio.Event(),
         on_progress=None,
@@ -291,36 +301,27 @@ async def _make_engine(
     )
 
 
-async def _check_alone(job: Job, ledger: Ledger, writer: Writer, worker_id: int) -> None:
-    """A limit is a limit of the account: whoever else uses it would double it."""
-    if not (job.relay.rate or job.rate):
-        return
-    others = await writer.call(ledger.senders_before, worker_id, job.relay.name)
-    if others:
-        raise GuardError(
-            _("Process {pid} on {host} is sending through {relay}, whose limits are one.").format(
-                pid=others[0].pid, host=others[0].host, relay=job.relay.name
-            ),
-            where=_("run {run}").format(run=job.run.id),
-            next_step=_("Wait until it is done, then type the same command again."),
-        )
+def _make_grants(ledger: Ledger, writer: Writer, steady: Callable[[], float]) -> Grants:
+    async def exchange(asks: Sequence[Ask], backs: Sequence[Back], now: float) -> list[Grant]:
+        return await writer.call(ledger.exchange, asks, backs, now)
+
+    return Grants(exchange, steady)
 
 
 async def _make_throttle(
-    job: Job, ledger: Ledger, writer: Writer, steady: Callable[[], float]
+    job: Job, ledger: Ledger, writer: Writer, grants: Grants, now: float
 ) -> Throttle:
     """The relay's limits and the campaign's below them, knowing what was used before."""
-    relay = Throttle(job.relay.rate, steady)
-    campaign = Throttle(job.rate, steady, within=relay)
-    for throttle, run_id in ((relay, None), (campaign, job.run.id)):
-        if throttle.memory_count:
-            since = steady() - throttle.memory_seconds
-            throttle.restore(
-                await writer.call(
-                    ledger.recent_attempts, job.relay.name, since, throttle.memory_count, run_id
-                )
-            )
-    return campaign
+    relay, run_id = job.relay.name, job.run.id
+
+    async def keep(scope: str, rates: Sequence[Rate], of_run: int | None) -> list[Allowance]:
+        kept = tightest(rates)
+        for rate in kept:
+            await writer.call(ledger.keep_limit, scope, rate, relay, now, of_run)
+        return [Allowance(scope, rate, grants) for rate in kept]
+
+    whole = Throttle(await keep(f"relay {relay}", job.relay.rate, None))
+    return Throttle(await keep(f"run {run_id}", job.rate, run_id), within=whole)
 
 
 async def _put_down(writer: Writer, ledger: Ledger, worker_id: int) -> None:

@@ -42,6 +42,7 @@ from notifier.model import (
 from notifier.smtp.pool import Parcel
 
 if TYPE_CHECKING:
+    from notifier.delivery.grants import Grants
     from notifier.delivery.making import Made
     from notifier.delivery.progress import Meter
     from notifier.delivery.terms import Terms
@@ -64,7 +65,9 @@ LATEST = 30.0
 class RunFeed:
     """The deliveries of one run, for one worker: `smtp.pool.Feed`."""
 
-    def __init__(self, terms: Terms, writer: Writer, ledger: Ledger, meter: Meter) -> None:
+    def __init__(
+        self, terms: Terms, writer: Writer, ledger: Ledger, meter: Meter, grants: Grants
+    ) -> None:
         self._terms = terms
         self._writer = writer
         self._ledger = ledger
@@ -72,6 +75,8 @@ class RunFeed:
         self._stock = Stock(self, terms.assemble, terms.clock, terms.workshop)
         if terms.workshop is not None:
             terms.workshop.on_change = self.stir
+        grants.on_change = self._end_limit
+        grants.on_failure = self.fail
         self._jobs: dict[int, Job] = {}
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._stirred = asyncio.Event()
@@ -341,6 +346,6 @@ class RunFeed:
         self._timer = loop.call_later(seconds, self._end_limit)
 
     def _end_limit(self) -> None:
-        self._timer = None
+        """A limit may be over: by the clock, or because the ledger granted something."""
         self.limited_for = 0.0
         self._wake(len(self._stock.ready))

@@ -46,19 +46,6 @@ def register(db: sqlite3.Connection, host: str, pid: int, run_id: int | None, no
     return cursor.lastrowid
 
 
-def senders_before(db: sqlite3.Connection, worker_id: int, relay: str, now: float) -> list[Sender]:
-    """Living workers of runs through the relay that registered earlier than this one.
-
-    The earlier one goes first, so that of two that begin at once exactly one does.
-    """
-    rows = db.execute(
-        "SELECT w.id, w.host, w.pid FROM worker w JOIN run r ON r.id = w.run_id"
-        " WHERE r.relay = ? AND w.id < ? AND w.ended_at IS NULL ORDER BY w.id",
-        (relay, worker_id),
-    )
-    return _living(db, rows.fetchall(), now)
-
-
 def senders(db: sqlite3.Connection, run_id: int, now: float) -> list[Sender]:
     """Living workers of the run."""
     rows = db.execute(

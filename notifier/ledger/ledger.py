@@ -25,6 +25,8 @@ from notifier.ledger import (
     enrolment,
     history,
     outcomes,
+    permits,
+    processes,
     runs,
     statements,
     suppressions,
@@ -47,7 +49,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from notifier.ledger.connection import Store
-    from notifier.model import Recipient, Rejection, RunState, State
+    from notifier.ledger.permits import Ask, Back, Grant
+    from notifier.model import Rate, Recipient, Rejection, RunState, State
 
 __all__ = [
     "Claimed",
@@ -231,11 +234,6 @@ class Ledger:
             self._worker_id = claims.register(db, host, pid or os.getpid(), run_id, self._clock())
         return self._worker_id
 
-    def senders_before(self, worker_id: int, relay: str) -> list[Sender]:
-        """Who is sending through the relay, and had begun before this worker."""
-        with self._store.alone() as db:
-            return claims.senders_before(db, worker_id, relay, self._clock())
-
     def senders(self, run_id: int) -> list[Sender]:
         """Who is sending the run now."""
         with self._store.alone() as db:
@@ -315,6 +313,35 @@ class Ledger:
         """
         with self._store.alone() as db:
             return history.recent_attempts(db, relay, since, limit, run_id, now=self._clock())
+
+    # --- limits ------------------------------------------------------------------------------
+
+    def keep_limit(
+        self, scope: str, rate: Rate, relay: str, now: float, run_id: int | None = None
+    ) -> None:
+        """Have a limit of the relay's, or of one run's, know what was sent before it was kept."""
+        with self._store.write() as db:
+            permits.sweep(db, now)
+            used = history.recent_attempts(
+                db, relay, now - rate.seconds, rate.count, run_id, now=now
+            )
+            permits.take_up(db, scope, rate, used, now)
+
+    def exchange(self, asks: Sequence[Ask], backs: Sequence[Back], now: float) -> list[Grant]:
+        """An answer to each request for permits; `backs` are grants that are used no more."""
+        with self._store.write() as db:
+            return permits.exchange(db, asks, backs, now)
+
+    def timebase(self, shift: float) -> float:
+        """Unix time less the machine's steady clock, the same for all processes of this boot.
+
+        `shift` is what this process would say; it stays where boots can't be told apart.
+        """
+        boot = processes.boot_of()
+        if not boot:
+            return shift
+        with self._store.write() as db:
+            return permits.timebase(db, boot, shift)
 
     # --- suppressions ------------------------------------------------------------------------
 

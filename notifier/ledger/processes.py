@@ -24,6 +24,14 @@ def mark_of(pid: int, proc: Path = _PROC) -> str:
     return "" if is_ghost else f"{boot}/{space}/{fields[19]}"
 
 
+def boot_of(proc: Path = _PROC) -> str:
+    """What tells the machine's start from earlier and later ones; empty where nothing does."""
+    try:
+        return (proc / "sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
 def has_died(pid: int, mark: str) -> bool | None:
     """Whether the process on this host is gone; None where that can't be told from here.
 

@@ -271,3 +271,32 @@ class Worker(LedgerTable, table=True):
     lease_seconds: float = Field(sa_type=REAL)
     #: Set when it said good-bye, or was found dead.
     ended_at: float | None = Field(default=None, sa_type=REAL)
+
+
+class Permit(LedgerTable, table=True):
+    """A grant of a limit: so many admissions, none later than an instant (`permits.py`)."""
+
+    __table_args__ = _strict(
+        Index("permit_of", "scope", "seconds", "until"), sqlite_autoincrement=True
+    )
+
+    #: Never used twice: what is told late of one grant is told of no other.
+    id: int | None = Field(default=None, primary_key=True)
+    #: Whose limit: a relay account, a domain behind it, a run.
+    scope: str = Field(sa_type=Txt)
+    #: The limit's span: a scope may have one limit of each.
+    seconds: float = Field(sa_type=REAL)
+    permits: int
+    #: The last of them was, or may be, used then.
+    until: float = Field(sa_type=REAL)
+
+
+class Timebase(LedgerTable, table=True):
+    """The steady clock that the processes of a boot share: at most one row."""
+
+    __table_args__ = _strict(sqlite_with_rowid=False)
+
+    #: As the system names it.
+    boot: str = Field(primary_key=True, sa_type=Txt)
+    #: Unix time less the machine's steady clock, in seconds.
+    shift: float = Field(sa_type=REAL)

@@ -10,10 +10,10 @@ import pytest
 
 from notifier.delivery import engine, feed, patience
 from notifier.delivery.engine import Job, deliver
-from notifier.errors import GuardError, LedgerError, MessageError, RelayRefused
+from notifier.errors import LedgerError, MessageError, RelayRefused
 from notifier.ledger.ledger import Ledger, NewRun
 from notifier.ledger.reports import Reader
-from notifier.model import Message, Recipient, RunState, State
+from notifier.model import Message, Rate, Recipient, RunState, State
 from notifier.settings import RelaySettings, RetrySettings
 
 #: Longer than any test takes, so that a run that hangs fails by its own limit.
@@ -282,26 +282,57 @@ def test_a_cancellation_from_elsewhere_lets_the_wire_finish_and_nothing_more(
 # --- limits are the account's ----------------------------------------------------------------
 
 
-def test_of_two_senders_through_a_relay_with_limits_the_later_is_turned_away(school, relay):
-    """Its limits are one: two that keep them each would break them together."""
-    first, second = school.run(5, "a"), school.run(5, "b")
+def test_two_senders_through_a_relay_share_its_limit(school, relay):
+    """Together they send what it allows and not one more, and nor does whoever comes later."""
+    runs = [school.run(30, "a"), school.run(30, "b")]
+    ledgers = [school.ledger, school.another_ledger()]
+
+    async def send(run, ledger):
+        stop = asyncio.Event()
+
+        def show(progress):
+            if progress.limited_by:
+                stop.set()
+
+        return await school.send(
+            run, relay, ledger=ledger, limits=["20/hour"], stop=stop, on_progress=show
+        )
 
     async def scene():
-        stop, is_sending = asyncio.Event(), asyncio.Event()
-        relay.hears = lambda verb, _line: verb == "BODY" and is_sending.set()
         async with relay:
-            sending = asyncio.create_task(school.send(first, relay, limits=["1/hour"], stop=stop))
-            await is_sending.wait()
-            with pytest.raises(GuardError, match="whose limits are one"):
-                await school.send(second, relay, ledger=school.another_ledger(), limits=["1/hour"])
-            assert not sending.done()
-            stop.set()
-            return await sending
+            await asyncio.gather(*(send(*it) for it in zip(runs, ledgers, strict=True)))
+            assert len(relay.delivered) == 20
+            for run in runs:
+                assert await send(run, school.another_ledger()) is RunState.ACTIVE
+            assert len(relay.delivered) == 20
+            await school.send(runs[0], relay)
+            return await school.send(runs[1], relay)
 
-    assert asyncio.run(scene()) is RunState.ACTIVE
-    assert school.counts(first) == {State.ACCEPTED: 1, State.PENDING: 4}
-    assert school.counts(second) == {State.PENDING: 5}
-    assert school.ledger.get_run(second.id).state is RunState.ACTIVE
+    assert asyncio.run(scene()) is RunState.FINISHED
+    assert len(relay.delivered) == 60
+    assert set(relay.recipients.values()) == {2}
+
+
+def test_two_who_send_one_run_share_its_own_limit(school, relay):
+    """A campaign's ceiling is the run's, however many send it."""
+    run, stop = school.run(30), asyncio.Event
+
+    async def send(ledger, stop):
+        def show(progress):
+            if progress.limited_by:
+                stop.set()
+
+        rate = [Rate(7, 3600.0)]
+        return await school.send(run, relay, ledger=ledger, rate=rate, stop=stop, on_progress=show)
+
+    async def scene():
+        async with relay:
+            return await asyncio.gather(
+                send(school.ledger, stop()), send(school.another_ledger(), stop())
+            )
+
+    assert asyncio.run(scene()) == [RunState.ACTIVE] * 2
+    assert len(relay.delivered) == 7
 
 
 def test_without_limits_two_runs_share_a_relay(school, relay):
