@@ -77,6 +77,9 @@ class RelaySettings(Table):
     connect_attempts: Whole = Field(default=4, ge=1, le=100)
     helo_name: str = ""
     pipelining: bool = True
+    #: Messages of one connection that are written down as leaving at a time: as many may be in
+    #: doubt when the program is killed.
+    pipeline_depth: Whole = Field(default=2, ge=1, le=100)
 
     @model_validator(mode="before")
     @classmethod

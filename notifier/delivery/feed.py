@@ -280,7 +280,8 @@ class RunFeed:
     ) -> Result:
         now = self._terms.clock()
         reply = submission.reply
-        state, due_at = self._next(job.claimed, outcome, now)
+        pause = self._terms.policy.pause_seconds if reply else 0.0
+        state, due_at = self._next(job.claimed, outcome, now, pause)
         return Result(
             delivery_id=job.claimed.id,
             number=job.claimed.attempts + 1,
@@ -298,11 +299,17 @@ class RunFeed:
             worker_id=self._terms.worker_id,
         )
 
-    def _next(self, claimed: Claimed, outcome: Outcome, now: float) -> tuple[State, float | None]:
-        """The state the delivery goes to, and when it is due again."""
+    def _next(
+        self, claimed: Claimed, outcome: Outcome, now: float, pause: float
+    ) -> tuple[State, float | None]:
+        """The state the delivery goes to, and when it is due again.
+
+        `pause`: seconds to wait where the relay said that it is in trouble. When a link was lost
+        before the message left, it is due at once: the pool and `patience` hold back as they must.
+        """
         state = outcome.state
         if state is State.PENDING:
-            return state, now + self._terms.policy.pause_seconds
+            return state, now + pause
         if state is State.UNKNOWN and self._terms.resends_doubt:
             state = State.DEFERRED
         if state is not State.DEFERRED:

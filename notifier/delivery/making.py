@@ -81,8 +81,13 @@ class Unmade(NamedTuple):
 Product: TypeAlias = Made | Unmade
 
 
-def make(assemble: Callable[..., Message], order: Order) -> Product:
-    """The order's message; Unmade where its row or template doesn't allow it."""
+def make(
+    assemble: Callable[..., Message], order: Order, digest: Callable[[bytes], str] | None = None
+) -> Product:
+    """The order's message; Unmade where its row or template doesn't allow it.
+
+    `digest`: sha256 in hexadecimal; `digest_of` unless given.
+    """
     row, columns, rows = load_context(order.context)
     recipient = Recipient(
         line=order.line,
@@ -99,7 +104,7 @@ def make(assemble: Callable[..., Message], order: Order) -> Product:
         return Unmade(f"{exc.message} ({exc.where})" if exc.where else exc.message)
     if commands.is_clean(message.data):
         message = _seen(message)
-    return Made(message, digest_of(message.data))
+    return Made(message, (digest or digest_of)(message.data))
 
 
 def _seen(message: Message) -> Message:

@@ -45,7 +45,7 @@ T = TypeVar("T")
 BATCH = 256
 #: Seconds from one transaction to the next, unless there is `ENOUGH` to write: a transaction of 64
 #: rows costs little more than one of 16, so that a busy run gathers and a slow one doesn't notice.
-PACE = 0.006
+PACE = 0.004
 ENOUGH = 48
 #: Seconds for which a locked ledger is tried again, beyond what SQLite waits by itself.
 PATIENCE = 30.0

@@ -1,18 +1,20 @@
 """What one connection does with parcels.
 
-A courier holds at most two: the oldest, which may be intended and on the wire, and the one behind
-it, whose envelope travels with the oldest one's end of data and which nobody has promised anything
-for yet. The oldest one's body leaves when two things are there, in whatever order they come: the
-relay's 354 and the feed's durable intent. The intent of the one behind is asked for only when the
-oldest is settled, so that never more than one message per connection is in doubt.
+A courier holds at most two: the oldest, which may be on the wire, and the one behind it, whose
+envelope travels with the oldest one's end of data. The oldest one's body leaves when two things are
+there, in whatever order they come: the relay's 354 and the feed's durable intent. The intent of the
+one behind is asked for when its envelope leaves, so that writing it down takes no time of its own;
+with a `depth` of 1, only when the oldest is settled. So never more than `depth` messages of a
+connection are intended: that many are in doubt when the program is killed. A lost link leaves one.
 
 If step X fails, what happens to which parcel?
 
     the message can't be put on the wire   settled here at `assemble`; the next one is taken
     the relay is known to refuse it        settled here with that reply (see `envelope`)
     the link is lost                       the oldest: in doubt if its end had left; the other: not
-    the intent is refused                  it is forgotten; the connection is closed, since after
-                                           354 there is no other way to send nothing
+    the intent is refused                  it is forgotten; the connection is closed when its turn
+                                           comes, since after 354 there is no other way to send
+                                           nothing
     the intent fails                       the pool ends; the parcel is settled, not in doubt
 """
 
@@ -20,6 +22,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from notifier.errors import LocalProtocolError
@@ -65,18 +68,33 @@ class Dispatcher(Protocol):
         """The connection is over."""
 
 
+class _Load:
+    """A parcel in the connection, and its intent."""
+
+    __slots__ = ("intent", "is_asked", "is_disowned", "is_granted", "parcel")
+
+    def __init__(self, parcel: Parcel) -> None:
+        self.parcel = parcel
+        self.is_asked = False
+        #: While it is being written down.
+        self.intent: asyncio.Future[bool] | None = None
+        #: Written down: the body may leave.
+        self.is_granted = False
+        #: It is not ours any more: it must not leave, and is settled by nobody here.
+        self.is_disowned = False
+
+
 class Courier:
     """One connection, and the parcels in it."""
 
     __slots__ = (
         "_connection",
+        "_depth",
         "_dispatcher",
+        "_has_disowned",
         "_has_go",
-        "_intent",
-        "_is_disowned",
-        "_is_granted",
+        "_loads",
         "_messages",
-        "_parcels",
         "answers",
         "expires_at",
         "idle_since",
@@ -84,17 +102,25 @@ class Courier:
     )
 
     def __init__(
-        self, connection: Connection, dispatcher: Dispatcher, *, messages: int, expires_at: float
+        self,
+        connection: Connection,
+        dispatcher: Dispatcher,
+        *,
+        messages: int,
+        expires_at: float,
+        depth: int = 1,
     ) -> None:
-        """`messages`: how many it may carry; `expires_at`: its age's end, on the pool's clock."""
+        """`messages`: how many it may carry; `expires_at`: its age's end, on the pool's clock.
+
+        `depth`: how many of its messages may be intended at a time.
+        """
         self._connection = connection
         self._dispatcher = dispatcher
         self._messages = messages
-        self._parcels: deque[Parcel] = deque()
-        self._intent: asyncio.Future[bool] | None = None
-        self._is_granted = False
+        self._depth = depth
+        self._loads: deque[_Load] = deque()
         self._has_go = False
-        self._is_disowned = False
+        self._has_disowned = False
         #: Messages that the relay answered, the session going on.
         self.answers = 0
         self.expires_at = expires_at
@@ -105,12 +131,12 @@ class Courier:
         connection.listener = self
 
     def __repr__(self) -> str:
-        return f"<Courier {len(self._parcels)} parcels, {self._connection.session!r}>"
+        return f"<Courier {len(self._loads)} parcels, {self._connection.session!r}>"
 
     @property
     def is_empty(self) -> bool:
         """Whether it holds no parcel."""
-        return not self._parcels
+        return not self._loads
 
     # --- what the pool calls -----------------------------------------------------------------
 
@@ -118,7 +144,7 @@ class Courier:
         """Take a parcel and set out with it, or be idle."""
         if self._begin():
             self._connection.flush()
-            self._ask()
+            self._ask_for_all()
         else:
             self._rest()
 
@@ -144,27 +170,30 @@ class Courier:
                 self._dispatcher.succeeded()
         if self._connection.session.phase is Phase.CLOSED:
             return  # `ended` follows, for this came with the session's end
-        if self._parcels or self._begin():
-            self._ask()
+        if self._loads and self._loads[0].is_disowned:
+            self.abort()
+        elif self._loads or self._begin():
+            self._ask_for_all()
         else:
             self._rest()
 
     def go_ahead(self) -> None:
         """The relay waits for the body."""
         self._has_go = True
-        if self._is_granted:
+        if self._loads[0].is_granted:
             self._connection.send_body()
 
     def body_leaves(self) -> None:
         """The next envelope may travel with the end of this body."""
-        self._begin()
+        if self._begin() and self._depth > 1:
+            self._ask(self._loads[-1])
 
     def ended(self, error: RelayError | None, fates: Sequence[Submission]) -> None:
         """The connection is over: settle what it held."""
         for fate in fates:
-            if self._parcels:
+            if self._loads:
                 self._conclude(fate)
-        self._dispatcher.gone(self, None if self._is_disowned else error)
+        self._dispatcher.gone(self, None if self._has_disowned else error)
 
     # --- inside ------------------------------------------------------------------------------
 
@@ -190,46 +219,54 @@ class Courier:
         if refusal is not None:
             self._dispatcher.settle(parcel, Submission(Stage.MAIL, refusal))
             return False
-        self._parcels.append(parcel)
+        self._loads.append(_Load(parcel))
         return True
 
-    def _ask(self) -> None:
-        """Ask for the oldest parcel's intent."""
-        self._intent = intent = self._dispatcher.intend(self._parcels[0])
-        if intent.done():
-            self._learn(intent)
-        else:
-            intent.add_done_callback(self._learn)
+    def _ask_for_all(self) -> None:
+        """Ask for the intents of as many as may be intended; the oldest first."""
+        for load in tuple(self._loads)[: self._depth]:
+            if not load.is_asked and not self._connection.is_over:
+                self._ask(load)
 
-    def _learn(self, intent: asyncio.Future[bool]) -> None:
-        if intent is not self._intent:
+    def _ask(self, load: _Load) -> None:
+        load.is_asked = True
+        load.intent = intent = self._dispatcher.intend(load.parcel)
+        if intent.done():
+            self._learn(load, intent)
+        else:
+            intent.add_done_callback(partial(self._learn, load))
+
+    def _learn(self, load: _Load, intent: asyncio.Future[bool]) -> None:
+        if load.intent is None:
             return  # the parcel has met its end meanwhile
-        self._intent = None
+        load.intent = None
         if intent.cancelled():
             self._dispatcher.crash(asyncio.CancelledError())
         elif (exc := intent.exception()) is not None:
             self._dispatcher.crash(exc)
         elif intent.result():
-            self._is_granted = True
-            if self._has_go:
+            load.is_granted = True
+            if self._has_go and load is self._loads[0]:
                 self._connection.send_body()
         else:
-            self._parcels.popleft()
-            self._is_disowned = True
-            self.abort()
+            load.is_disowned = self._has_disowned = self.is_worn = True
+            if load is self._loads[0]:
+                self.abort()
 
     def _conclude(self, submission: Submission) -> None:
         """The oldest parcel's end."""
-        parcel = self._parcels.popleft()
-        intent, self._intent = self._intent, None
-        self._is_granted = self._has_go = False
+        load = self._loads.popleft()
+        intent, load.intent = load.intent, None
+        self._has_go = False
+        if load.is_disowned:
+            return
         if intent is None:
-            self._dispatcher.settle(parcel, submission)
+            self._dispatcher.settle(load.parcel, submission)
         else:
-            self._dispatcher.settle_later(intent, parcel, submission)
+            self._dispatcher.settle_later(intent, load.parcel, submission)
 
     def _rest(self) -> None:
-        if self._connection.is_over or self._parcels:
+        if self._connection.is_over or self._loads:
             return
         if self.is_worn and self._connection.session.can_begin:
             self._connection.quit()

@@ -225,6 +225,7 @@ class Pool:
                 Courier(
                     connection,
                     self,
+                    depth=self._relay.pipeline_depth,
                     messages=self._shorten(self._relay.max_messages_per_connection),
                     expires_at=self._clock()
                     + self._relay.max_connection_age * (1 - JITTER * self._random.random()),

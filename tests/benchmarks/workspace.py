@@ -83,11 +83,16 @@ def row(number):
     return (f"HS{number:07d}", names(number), "10A1", f"ph{number}@parents.example", *marks)
 
 
+def settle(root, *, port, connections):
+    """Write the settings into `root`."""
+    (root / "notifier.toml").write_text(TOML.format(port=port, connections=connections))
+
+
 def make(root, *, port, recipients, connections=32):
     """Write the workspace into `root`."""
     for folder in ("campaigns", "templates/marks", "data"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    (root / "notifier.toml").write_text(TOML.format(port=port, connections=connections))
+    settle(root, port=port, connections=connections)
     (root / "campaigns/marks.yaml").write_text(CAMPAIGN)
     (root / "templates/marks/subject.txt").write_text(SUBJECT)
     (root / "templates/marks/body.html").write_text(HTML)

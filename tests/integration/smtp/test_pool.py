@@ -229,8 +229,9 @@ def test_the_body_waits_for_the_intent(bench, relay, make_ledger):
     assert ledger.accepted == {1}
 
 
-def test_at_most_one_intent_per_connection(bench, relay, make_ledger):
-    """The next intent is asked for when the answer before is settled, never sooner."""
+@pytest.mark.parametrize("depth", [1, 2])
+def test_no_more_intents_per_connection_than_its_depth(bench, relay, make_ledger, depth):
+    """So many may be in doubt when the program is killed; the second one costs no time."""
     ledger = make_ledger(30, intents="soon")
     most = []
     intend = ledger.intend
@@ -241,8 +242,19 @@ def test_at_most_one_intent_per_connection(bench, relay, make_ledger):
         return future
 
     ledger.intend = counting
-    assert bench.deliver(ledger) is None
-    assert max(most) == 1
+    assert bench.deliver(ledger, pipeline_depth=depth) is None
+    assert max(most) == depth
+    ledger.check(relay)
+    assert len(ledger.accepted) == 30
+
+
+def test_a_second_intent_that_is_refused_leaves_the_first_message_alone(bench, relay, make_ledger):
+    """It isn't ours any more: it doesn't leave, and the one before it is answered as ever."""
+    ledger = make_ledger(9, denied={4})
+    assert bench.deliver(ledger, max_connections=1) is None
+    ledger.check(relay)
+    assert ledger.accepted == set(range(1, 10)) - {4}
+    assert not ledger.in_doubt
 
 
 @pytest.mark.parametrize("method", ["take", "wait", "settle", "intend"])
