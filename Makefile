@@ -1,4 +1,5 @@
-# Each target sets up .venv on first use, from the lock; after that nothing asks the network.
+# Each target sets up .venv on first use, from the lock; after that nothing asks the network. The lock
+# is complete, so nothing is looked up beside it: a release of tomorrow changes nothing (`--no-deps`).
 # Another Python: make PYTHON=python3.12 test
 
 SHELL := bash
@@ -28,7 +29,8 @@ $(STAMP): requirements.lock pyproject.toml
 		"$(PYTHON)" -m venv .venv || { \
 			echo "next: on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }; \
 	fi
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/python -m pip check --quiet --disable-pip-version-check
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 

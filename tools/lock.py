@@ -26,7 +26,7 @@ OPTIONS = (
     "--no-emit-find-links",
     "--no-emit-trusted-host",
     "--allow-unsafe",
-    "--strip-extras",
+    "--no-strip-extras",
     "--no-annotate",
     "--no-header",
     "--all-build-deps",
