@@ -1,4 +1,4 @@
-"""Values as people write them: rates (`600/hour`), durations (`1h30m`), counts (`30..60`), zones.
+"""Values as people write them: rates (`600/hour`), durations (`1h30m`), counts, zones, domains.
 
 Pure; each function raises ValueError with a sentence for the reader, which says what is expected.
 """
@@ -25,6 +25,10 @@ _RATE = re.compile(r"(\d[\d_]*)\s*(?:/|per\s)\s*(\d+(?:\.\d+)?)?\s*([^\W\d_]+)")
 _PIECE = re.compile(r"(\d+(?:\.\d+)?)\s*([^\W\d_]+)\s*")
 _RANGE = re.compile(r"(\d+)\s*(?:\.\.|-|–|\.\.\.|…)\s*(\d+)")
 _BOUND = re.compile(r"(>=|<=|≥|≤)\s*(\d+)")
+
+_DOMAIN = re.compile(r"[^\s@.*]+(?:\.[^\s@.*]+)*")
+#: The entry for every recipient domain that has none of its own.
+ANY_DOMAIN = "*"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -133,3 +137,26 @@ def single_line(text: str) -> str:
     if _CONTROL.search(text):
         raise ValueError(_("it must not hold line breaks or control characters."))
     return text
+
+
+def spell_domain(name: str) -> str:
+    """A domain as domains are compared: in lower case, and in ASCII where that can be."""
+    lower = name.lower()
+    if lower.isascii():
+        return lower
+    try:
+        return lower.encode("idna").decode("ascii")
+    except UnicodeError:
+        return lower
+
+
+def parse_domain(name: str) -> str:
+    """A recipient domain (`gmail.com`), or `*` for every other one, as it is compared.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    text = single_line(name).strip()
+    if text != ANY_DOMAIN and not _DOMAIN.fullmatch(text):
+        raise ValueError(_('a domain such as "gmail.com" is expected, or "*" for every other one.'))
+    return spell_domain(text)

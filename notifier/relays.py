@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from notifier.locale import _
-from notifier.measures import parse_duration, parse_rates, single_line
+from notifier.measures import parse_domain, parse_duration, parse_rates, single_line
 from notifier.model import Rate
 from notifier.secret_file import read_secret
 
@@ -45,6 +45,20 @@ class Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+class DomainSettings(Table):
+    """`[relays.NAME.domains."gmail.com"]`: limits for one recipient domain behind the relay."""
+
+    rate: Rates = ()
+    #: Messages that may be on their way to it at a time; 0: as many as there are connections.
+    connections: Whole = Field(default=0, ge=0, le=1000)
+
+
+def _spell_domains(value: object) -> object:
+    if not isinstance(value, dict):
+        return value
+    return {parse_domain(name): limits for name, limits in value.items()}
+
+
 class RelaySettings(Table):
     """`[relays.NAME]`: an SMTP account to submit through. Times are in seconds."""
 
@@ -67,6 +81,10 @@ class RelaySettings(Table):
     max_connection_age: Timeout = 600.0
     idle_timeout: Timeout = 30.0
     rate: Rates = ()
+    #: Limits by recipient domain; `"*"` is for each of the others.
+    domains: Annotated[dict[str, DomainSettings], BeforeValidator(_spell_domains)] = Field(
+        default_factory=dict
+    )
     connect_timeout: Timeout = 30.0
     #: RFC 5321 section 4.5.3.2 gives the following.
     greeting_timeout: Timeout = 300.0

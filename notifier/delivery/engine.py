@@ -21,6 +21,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from notifier.delivery.domains import Lanes
 from notifier.delivery.feed import RunFeed
 from notifier.delivery.grants import Allowance, Grants
 from notifier.delivery.progress import Meter, Progress
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from notifier.ledger.ledger import Ledger, Run
     from notifier.ledger.permits import Ask, Back, Grant
     from notifier.model import Rate
+    from notifier.relays import DomainSettings
     from notifier.render.templates import CompiledCampaign
     from notifier.settings import RelaySettings, RetrySettings
 
@@ -278,6 +280,7 @@ async def _make_engine(
         assemble=job.compiled.assemble,
         workshop=workshop,
         throttle=throttle,
+        lanes=_make_lanes(job, grants),
         policy=RetryPolicy(job.retry),
         clock=clock,
         steady=steady,
@@ -322,6 +325,16 @@ async def _make_throttle(
 
     whole = Throttle(await keep(f"relay {relay}", job.relay.rate, None))
     return Throttle(await keep(f"run {run_id}", job.rate, run_id), within=whole)
+
+
+def _make_lanes(job: Job, grants: Grants) -> Lanes:
+    """The limits of the domains behind the relay; their grants come with their first message."""
+
+    def make_throttle(domain: str, limits: DomainSettings) -> Throttle:
+        scope = f"relay {job.relay.name} @{domain}"
+        return Throttle([Allowance(scope, rate, grants) for rate in tightest(limits.rate)])
+
+    return Lanes(job.relay.domains, make_throttle)
 
 
 async def _put_down(writer: Writer, ledger: Ledger, worker_id: int) -> None:

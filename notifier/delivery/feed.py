@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from math import inf
 from typing import TYPE_CHECKING
 
 from notifier.delivery.patience import Patience
@@ -72,10 +73,10 @@ class RunFeed:
         self._writer = writer
         self._ledger = ledger
         self._meter = meter
-        self._stock = Stock(self, terms.assemble, terms.clock, terms.workshop)
+        self._stock = Stock(self, terms.assemble, terms.clock, terms.workshop, terms.lanes)
         if terms.workshop is not None:
             terms.workshop.on_change = self.stir
-        grants.on_change = self._end_limit
+        grants.on_change = self._granted
         grants.on_failure = self.fail
         self._jobs: dict[int, Job] = {}
         self._waiters: deque[asyncio.Future[None]] = deque()
@@ -97,7 +98,7 @@ class RunFeed:
 
     def take(self) -> Parcel | None:
         """The next message, or None while there is none or a limit is reached."""
-        if self._is_closed or not self._stock.ready:
+        if self._is_closed or not self._stock.finished:
             return None
         if self._writer.backlog > BACKLOG:
             self._wake_after(BREATH)
@@ -105,23 +106,25 @@ class RunFeed:
         now = self._terms.steady()
         delay = self._patience.held_until - now
         if delay <= 0:
-            delay = self._terms.throttle.admit(now)
-        self.limited_for = max(0.0, delay)
-        if delay > 0:
-            self._wake_after(delay)
-            return None
-        parcel = self._stock.pop()
-        self._jobs[parcel.id].taken_at = now
-        self._in_flight += 1
+            delay = self._terms.throttle.delay(now)
+        parcel = self._stock.draw(now) if delay <= 0 else None
         if self._stock.is_low:
             self._stirred.set()
+        if parcel is None:
+            self.limited_for = max(delay, 0.0) or self._stock.opens_at - now
+            self._wake_after(self.limited_for)
+            return None
+        self.limited_for = 0.0
+        self._terms.throttle.count(now)
+        self._jobs[parcel.id].taken_at = now
+        self._in_flight += 1
         return parcel
 
     async def wait(self) -> bool:
         """Until there may be a message; False when none will come any more."""
         if self._is_closed:
             return False
-        if self._stock.ready and self.limited_for <= 0 and self._writer.backlog <= BACKLOG:
+        if self._stock.finished and self.limited_for <= 0 and self._writer.backlog <= BACKLOG:
             return True
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
@@ -163,6 +166,7 @@ class RunFeed:
         else:
             self._writer.settle(self._result(job, submission, outcome, steady_now))
             self._meter.settled += 1
+            self._make_way(job)
         self._stirred.set()
 
     # --- stock -------------------------------------------------------------------------------
@@ -320,14 +324,22 @@ class RunFeed:
 
     def _put_back(self, parcel: Parcel, job: Job) -> None:
         self._terms.throttle.withdraw(job.taken_at)
+        self._make_way(job, withdrawn_at=job.taken_at)
         self._jobs[parcel.id] = job
         self._stock.put_back(parcel)
         self._wake(1)
 
+    def _make_way(self, job: Job, *, withdrawn_at: float | None = None) -> None:
+        """Another message to the same domain may leave now."""
+        if self._stock.settled(job.claimed.address, withdrawn_at=withdrawn_at):
+            self._end_limit()
+
     def _forget(self, delivery_id: int) -> None:
         """A delivery that is not ours any more is not settled either: let go of it."""
-        self._jobs.pop(delivery_id, None)
+        job = self._jobs.pop(delivery_id, None)
         self._in_flight -= 1
+        if job is not None:
+            self._make_way(job)
         self.drop_claims()
 
     def drop_claims(self) -> None:
@@ -349,10 +361,17 @@ class RunFeed:
     def _wake_after(self, seconds: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(seconds, self._end_limit)
+            self._timer = None
+        if seconds < inf:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(seconds, self._end_limit)
+
+    def _granted(self) -> None:
+        """The ledger has answered: somebody may leave."""
+        self._stock.answered()
+        self._end_limit()
 
     def _end_limit(self) -> None:
-        """A limit may be over: by the clock, or because the ledger granted something."""
+        """A limit may be over."""
         self.limited_for = 0.0
-        self._wake(len(self._stock.ready))
+        self._wake(self._stock.finished)

@@ -12,6 +12,7 @@ takes a second worker with it is refused, for it would take this process with it
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 from notifier.delivery.making import Made, Order, Unmade, make
@@ -20,6 +21,7 @@ from notifier.locale import _
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from notifier.delivery.domains import Lanes
     from notifier.delivery.making import Product
     from notifier.delivery.workshop import Workshop
     from notifier.ledger.ledger import Claimed
@@ -62,8 +64,10 @@ class Stock:
         assemble: Callable[..., Message],
         clock: Callable[[], float],
         workshop: Workshop | None = None,
+        lanes: Lanes | None = None,
     ) -> None:
         self._keeper = keeper
+        self._lanes = lanes
         self._assemble = assemble
         self._clock = clock
         self._workshop = workshop
@@ -81,7 +85,17 @@ class Stock:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is ready, and nothing on order."""
-        return not self.ready and not self._ordered
+        return not self.finished and not self._ordered
+
+    @property
+    def finished(self) -> int:
+        """Messages that are ready, those included that wait for their domain."""
+        return len(self.ready) + (self._lanes.waiting if self._lanes is not None else 0)
+
+    @property
+    def opens_at(self) -> float:
+        """When a message that waits for its domain may leave; inf: not by the clock alone."""
+        return self._lanes.opens_at if self._lanes is not None else inf
 
     @property
     def has_claims(self) -> bool:
@@ -99,11 +113,28 @@ class Stock:
         """Whether it is time to make more."""
         return len(self.ready) < STOCK // 2
 
-    def pop(self) -> Parcel:
-        """The next message; there must be one."""
-        parcel = self.ready.popleft()
+    def draw(self, now: float) -> Parcel | None:
+        """The next message that its domain's limits let leave; there must be some."""
+        if self._lanes is None or not self._lanes.is_needed:
+            parcel = self.ready.popleft()
+        else:
+            found = self._lanes.draw(self.ready, now)
+            if found is None:
+                return None
+            parcel = found
         self._ready_bytes -= len(parcel.message.data)
         return parcel
+
+    def settled(self, address: str, *, withdrawn_at: float | None = None) -> bool:
+        """A message is on its way no more; whether another may leave now because of it."""
+        if self._lanes is None or not self._lanes.is_needed:
+            return False
+        return self._lanes.settled(address, withdrawn_at=withdrawn_at)
+
+    def answered(self) -> None:
+        """The ledger has granted something."""
+        if self._lanes is not None:
+            self._lanes.answered()
 
     def put_back(self, parcel: Parcel) -> None:
         """It was taken and did not leave."""
@@ -112,7 +143,7 @@ class Stock:
 
     def clear(self) -> list[Parcel]:
         """Let go of everything; what was ready."""
-        gone = list(self.ready)
+        gone = [*self.ready, *(self._lanes.clear() if self._lanes is not None else ())]
         self.ready.clear()
         self.claimed.clear()
         self._suspects.clear()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from notifier.delivery.domains import Lanes
     from notifier.delivery.retry import RetryPolicy
     from notifier.delivery.throttle import Throttle
     from notifier.delivery.workshop import Workshop
@@ -37,6 +38,8 @@ class Terms:
     resends_doubt: bool
     #: Seconds of nothing but trouble with the relay before the run is stopped.
     patience: float
+    #: The limits of the recipient domains behind the relay.
+    lanes: Lanes | None = None
     #: Whether to stay for deferred deliveries until they are due.
     waits: bool = True
 

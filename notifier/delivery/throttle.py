@@ -59,9 +59,13 @@ class Throttle:
         """0.0: admitted, and counted. Otherwise seconds until asking again may be worth it."""
         delay = self.delay(now)
         if not delay:
-            for limit in self.limits:
-                limit.use(now)
+            self.count(now)
         return delay
+
+    def count(self, now: float) -> None:
+        """Count one that `delay` would have admitted."""
+        for limit in self.limits:
+            limit.use(now)
 
     def delay(self, now: float) -> float:
         """Seconds until `admit` may admit; 0.0 when it would now. Counts nothing."""

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from notifier.delivery import engine, feed, patience
+from notifier.delivery import engine, feed, grants, patience
 from notifier.delivery.engine import Job, deliver
 from notifier.errors import LedgerError, MessageError, RelayRefused
 from notifier.ledger.ledger import Ledger, NewRun
@@ -65,7 +65,14 @@ class School:
         job = Job(
             run,
             Letters(trouble) if trouble else Letters(),
-            RelaySettings(name="main", host="127.0.0.1", port=relay.port, tls="none", rate=limits),
+            RelaySettings(
+                name="main",
+                host="127.0.0.1",
+                port=relay.port,
+                tls="none",
+                rate=limits,
+                **options.pop("account", {}),
+            ),
             options.pop("retry", SOON),
             **options,
         )
@@ -92,6 +99,7 @@ def school(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "TICK", 0.01)
     monkeypatch.setattr(feed, "SOONEST", 0.02)
     monkeypatch.setattr(feed, "COMPANY", 0.02)
+    monkeypatch.setattr(grants, "PATIENCE", 0.05)
     monkeypatch.setattr(patience, "SHORTEST_PAUSE", 0.01)
     monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.02)
     school = School(tmp_path / "ledger.sqlite")
@@ -291,7 +299,7 @@ def test_two_senders_through_a_relay_share_its_limit(school, relay):
         stop = asyncio.Event()
 
         def show(progress):
-            if progress.limited_by:
+            if progress.limited_by and len(relay.delivered) == 20:
                 stop.set()
 
         return await school.send(
@@ -313,13 +321,65 @@ def test_two_senders_through_a_relay_share_its_limit(school, relay):
     assert set(relay.recipients.values()) == {2}
 
 
+def test_a_domain_at_its_limit_holds_up_nobody_else(school, relay):
+    """The others are all sent; of that domain's only as many as it allows, in whichever process."""
+    run = school.run(30)
+    with school.ledger._store.write() as db:
+        db.execute("UPDATE recipient SET address = key || '@slow.example' WHERE line % 2 = 0")
+    slow = {"slow.example": {"rate": "3/hour"}}
+
+    async def send(ledger, stop, is_done):
+        def show(_progress):
+            if is_done():
+                stop.set()
+
+        return await school.send(
+            run, relay, ledger=ledger, account={"domains": slow}, stop=stop, on_progress=show
+        )
+
+    async def scene():
+        async with relay:
+            await send(school.ledger, asyncio.Event(), lambda: len(relay.delivered) == 18)
+            await send(school.another_ledger(), asyncio.Event(), lambda: True)
+            assert len(relay.delivered) == 18
+            return await school.send(run, relay)
+
+    assert asyncio.run(scene()) is RunState.FINISHED
+    assert len(relay.delivered) == 30
+    assert set(relay.recipients.values()) == {1}
+
+
+def test_only_so_many_are_on_their_way_to_a_domain(school, relay):
+    """Though the relay would take more connections."""
+    run = school.run(40)
+    busy, most = set(), []
+
+    def hears(verb, line):
+        if verb == "RCPT":
+            busy.add(line)
+            most.append(len(busy))
+        elif verb == "BODY":
+            busy.pop()
+
+    relay.hears = hears
+
+    async def scene():
+        async with relay:
+            account = {"domains": {"*": {"connections": 1}}, "max_connections": 8}
+            return await school.send(run, relay, account=account)
+
+    assert asyncio.run(scene()) is RunState.FINISHED
+    assert max(most) == 1
+    assert relay.recipients == _each_once(40)
+
+
 def test_two_who_send_one_run_share_its_own_limit(school, relay):
     """A campaign's ceiling is the run's, however many send it."""
     run, stop = school.run(30), asyncio.Event
 
     async def send(ledger, stop):
         def show(progress):
-            if progress.limited_by:
+            if progress.limited_by and len(relay.delivered) == 7:
                 stop.set()
 
         rate = [Rate(7, 3600.0)]

@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 from notifier.measures import (
     check_timezone,
     parse_count_range,
+    parse_domain,
     parse_duration,
     parse_rate,
     parse_rates,
     single_line,
+    spell_domain,
 )
 from notifier.model import Rate
 
@@ -155,3 +157,30 @@ def test_no_control_character_on_a_line(text):
     """What could break a header or command is refused."""
     with pytest.raises(ValueError, match="line breaks"):
         single_line(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "domain"),
+    [
+        ("gmail.com", "gmail.com"),
+        ("GMail.COM", "gmail.com"),
+        ("*", "*"),
+        ("đại-học.vn", "xn--i-hc-zua2256b5ia.vn"),
+        ("localhost", "localhost"),
+    ],
+)
+def test_a_domain_is_spelt_as_domains_are_compared(written, domain):
+    """In lower case, and in ASCII."""
+    assert parse_domain(written) == domain
+
+
+@pytest.mark.parametrize("written", ["a@b.example", "*.example", "", "a..b", ".a", "a b"])
+def test_what_is_no_domain_is_refused(written):
+    """An address, a pattern, nothing."""
+    with pytest.raises(ValueError, match="domain"):
+        parse_domain(written)
+
+
+def test_a_domain_that_ascii_cannot_spell_stays():
+    """It is compared as it is."""
+    assert spell_domain("ß" * 70 + ".example") == "ß" * 70 + ".example"

@@ -241,8 +241,8 @@ def test_a_stock_is_bounded_in_messages_and_in_bytes(keeper, workshop, monkeypat
     monkeypatch.setattr(stocks, "STOCK_BYTES", 30)
     assert not stock.has_room
     for _number in range(4):
-        stock.put_back(stock.pop())
-        stock.pop()
+        stock.put_back(stock.draw(0.0))
+        stock.draw(0.0)
     assert stock.has_room
 
 

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from notifier.errors import SettingsError
+from notifier.model import Rate
+from notifier.settings import load_workspace
+
+RELAY = '[relays.main]\nhost = "smtp.school.example"\n'
+
+
+@pytest.fixture
+def load(tmp_path):
+    """The relay `main` of a workspace whose notifier.toml is this text."""
+
+    def _load(text):
+        (tmp_path / "notifier.toml").write_text(text, encoding="utf-8")
+        return load_workspace(tmp_path, environ={}).relay("main")
+
+    return _load
+
+
+# --- [relays.NAME.domains] -------------------------------------------------------------------
+
+
+def test_a_domain_has_limits_of_its_own(load):
+    """By the domain's name in quotes; `*` is for every other one."""
+    relay = load(
+        RELAY
+        + """
+[relays.main.domains."GMail.com"]
+rate = ["20/minute", "500/day"]
+connections = 2
+[relays.main.domains]
+"*" = {rate = "600/hour"}
+"""
+    )
+    assert relay.domains["gmail.com"].rate == (Rate(20, 60.0), Rate(500, 86_400.0))
+    assert relay.domains["gmail.com"].connections == 2
+    assert relay.domains["*"].rate == (Rate(600, 3600.0),)
+    assert relay.domains["*"].connections == 0
+
+
+def test_a_mistake_in_a_domains_limits_is_told_with_its_line(load):
+    """The key, and the nearest that is known."""
+    with pytest.raises(SettingsError, match="conections") as caught:
+        load(RELAY + '[relays.main.domains."gmail.com"]\nrate = "1/second"\nconections = 2\n')
+    assert caught.value.where == "notifier.toml, line 5"
+    assert "connections" in caught.value.next_step
+
+
+def test_what_is_no_domain_is_refused(load):
+    """An address where a domain is expected."""
+    with pytest.raises(SettingsError, match="domain") as caught:
+        load(RELAY + '[relays.main.domains."an@gmail.com"]\nrate = "1/second"\n')
+    assert caught.value.where.startswith("notifier.toml, line ")
