@@ -24,6 +24,23 @@ from notifier.secret_file import read_secret
 #: RFC 8314 section 3.3 (submissions), RFC 6409 section 3.1 (submission), RFC 5321 section 4.5.4.2.
 _PORTS = {"implicit": 465, "starttls": 587, "none": 25}
 _HOST = re.compile(r"[^\s/@\[\]]+")
+#: A GUID or a domain; it becomes a part of an address.
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+#: A secret goes there: over TLS, or not off this computer (as RFC 8252 section 8.3 has it).
+_PRIVATE_URL = re.compile(
+    r"(?:https://[^\s/@?#]+|http://(?:127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]+)?)(?:[/?][^\s#]*)?"
+)
+#: Ways to sign in with a token.
+_TOKEN_WAYS = frozenset({"xoauth2", "oauthbearer"})
+
+#: Keys that belong into the environment or a file of their own, and never into notifier.toml;
+#: the key that names such a file, where there is one.
+SECRET_KEYS: dict[tuple[str, ...], str] = {
+    ("password",): "password_file",
+    ("client_key_password",): "",
+    ("oauth", "client_secret"): "client_secret_file",
+    ("oauth", "refresh_token"): "refresh_token_file",
+}
 
 
 def _no_bool(value: object) -> object:
@@ -59,6 +76,78 @@ def _spell_domains(value: object) -> object:
     return {parse_domain(name): limits for name, limits in value.items()}
 
 
+class OAuthSettings(Table):
+    """`[relays.NAME.oauth]`: where the access tokens come from that a relay wants.
+
+    `microsoft365`: `tenant`, `client_id`, and the client secret or a refresh token. `google`: a
+    service account's file, or `client_id`, the client secret and a refresh token. `custom`: the
+    same with a `token_url`, or a command or file that holds the token itself.
+    """
+
+    provider: Literal["microsoft365", "google", "custom"]
+    tenant: str = ""
+    client_id: str = ""
+    #: From the environment only.
+    client_secret: SecretStr | None = None
+    client_secret_file: Path | None = None
+    #: From the environment only.
+    refresh_token: SecretStr | None = None
+    #: Rewritten when the provider gives a new one.
+    refresh_token_file: Path | None = None
+    #: Google's JSON.
+    service_account_file: Path | None = None
+    #: Whose mailbox a service account sends for; the relay's username.
+    subject: str = ""
+    #: The provider's own, where not given.
+    token_url: str = ""
+    scope: str = ""
+    #: A program and its arguments: it prints the token, or RFC 6749's JSON object with it.
+    token_command: tuple[str, ...] = ()
+    token_file: Path | None = None
+
+    @field_validator("tenant", "client_id", "subject", "scope")
+    @classmethod
+    def _is_plain(cls, value: str) -> str:
+        return single_line(value)
+
+    @field_validator("tenant")
+    @classmethod
+    def _is_tenant(cls, value: str) -> str:
+        if value and not _TENANT.fullmatch(value):
+            raise ValueError(_("the tenant's ID or domain is expected."))
+        return value
+
+    @field_validator("token_url")
+    @classmethod
+    def _is_private(cls, value: str) -> str:
+        if value and not _PRIVATE_URL.fullmatch(value):
+            raise ValueError(_("an address that begins with https:// is expected."))
+        return value
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> OAuthSettings:
+        missing = self._missing()
+        if missing:
+            raise ValueError(
+                _("{provider} needs {keys} as well.").format(provider=self.provider, keys=missing)
+            )
+        return self
+
+    def _missing(self) -> str:
+        """The keys without which there can be no token; empty where all is there."""
+        if self.token_command or self.token_file or self.service_account_file:
+            return ""
+        if not self.client_id:
+            by_itself = {"google": "service_account_file", "custom": "token_command"}
+            other = by_itself.get(self.provider)
+            return _("client_id (or {key})").format(key=other) if other else "client_id"
+        if self.provider == "microsoft365" and not (self.tenant or self.token_url):
+            return "tenant"
+        if self.provider == "custom" and not self.token_url:
+            return "token_url"
+        return ""
+
+
 class RelaySettings(Table):
     """`[relays.NAME]`: an SMTP account to submit through. Times are in seconds."""
 
@@ -71,11 +160,31 @@ class RelaySettings(Table):
     #: From the environment only.
     password: SecretStr | None = None
     password_file: Path | None = None
-    auth: Literal["auto", "plain", "login", "cram-md5"] = "auto"
+    auth: Literal[
+        "auto",
+        "plain",
+        "login",
+        "cram-md5",
+        "scram-sha-256",
+        "scram-sha-256-plus",
+        "xoauth2",
+        "oauthbearer",
+        "external",
+    ] = "auto"
+    #: Access tokens instead of a password.
+    oauth: OAuthSettings | None = None
     #: AUTH over a link without TLS: only when told.
     allow_insecure_auth: bool = False
+    #: Authorities that count instead of the system's.
     ca_file: Path | None = None
     verify: bool = True
+    tls_minimum: Literal["1.2", "1.3"] = "1.2"
+    #: A certificate of ours, for relays that ask for one; PEM, with its chain.
+    client_cert_file: Path | None = None
+    #: Its key, where it is not in the same file.
+    client_key_file: Path | None = None
+    #: From the environment only.
+    client_key_password: SecretStr | None = None
     max_connections: Whole = Field(default=8, ge=1, le=1000)
     max_messages_per_connection: Whole = Field(default=500, ge=1)
     max_connection_age: Timeout = 600.0
@@ -121,6 +230,29 @@ class RelaySettings(Table):
     @classmethod
     def _is_plain(cls, value: str) -> str:
         return single_line(value)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> RelaySettings:
+        """Keys that mean nothing without another are told, not passed over."""
+        if self.oauth is None and self.auth in _TOKEN_WAYS:
+            raise ValueError(
+                _("auth = {auth} needs a table [relays.{relay}.oauth].").format(
+                    auth=self.auth, relay=self.name or "NAME"
+                )
+            )
+        if self.oauth is not None and self.auth not in {"auto", *_TOKEN_WAYS}:
+            raise ValueError(
+                _("auth = {auth} does not go with a table oauth.").format(auth=self.auth)
+            )
+        if self.oauth is not None and not self.username:
+            raise ValueError(_("oauth needs username: the mailbox that sends."))
+        if self.auth == "external" and self.client_cert_file is None:
+            raise ValueError(_("auth = external needs client_cert_file."))
+        if self.client_key_file is not None and self.client_cert_file is None:
+            raise ValueError(_("client_key_file needs client_cert_file."))
+        if self.client_cert_file is not None and self.tls == "none":
+            raise ValueError(_("client_cert_file needs TLS: tls = starttls or implicit."))
+        return self
 
     def secret(self) -> str:
         """The password, from the environment or its file; empty if there is none.

@@ -12,7 +12,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import (
     Field,
@@ -32,12 +32,12 @@ from notifier.measures import (
     single_line,
 )
 from notifier.nearest import did_you_mean
-from notifier.relays import Number, RelaySettings, Seconds, Table, Timeout, Whole
+from notifier.relays import SECRET_KEYS, Number, RelaySettings, Seconds, Table, Timeout, Whole
 from notifier.toml_lines import has_key, line_of, parse_toml, read_toml
 from notifier.workspace import WORKSPACE_FILE, find_root
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from notifier.complaints import KeyPath
 
@@ -55,6 +55,8 @@ __all__ = [
     "parse_duration",
     "parse_rate",
 ]
+
+TableT = TypeVar("TableT", bound=Table)
 
 #: The relay that is always there: the built-in capture server.
 SANDBOX = "sandbox"
@@ -237,16 +239,38 @@ def _root(root: Path | None, cwd: Path | None, environ: Mapping[str, str]) -> Pa
 def _refuse_passwords(table: dict[str, Any], text: str) -> None:
     relays = table.get("relays")
     for name, relay in relays.items() if isinstance(relays, dict) else ():
-        if isinstance(relay, dict) and "password" in relay:
-            line = line_of(text, ("relays", name, "password"))
-            raise SettingsError(
-                _("A password does not belong into {file}.").format(file=WORKSPACE_FILE),
-                where=_place(line),
-                next_step=_(
-                    "Take it out, and put it into the environment as {variable} or into a file "
-                    "of its own, named by password_file."
-                ).format(variable=variable_for(("relays", name, "password"))),
-            )
+        for key, file_key in SECRET_KEYS.items():
+            if _has(relay, key):
+                raise _no_place_for_secrets(("relays", name, *key), file_key, text)
+
+
+def _has(table: object, path: Sequence[str]) -> bool:
+    here = table
+    for key in path:
+        if not isinstance(here, dict) or key not in here:
+            return False
+        here = here[key]
+    return True
+
+
+def _no_place_for_secrets(path: tuple[str, ...], file_key: str, text: str) -> SettingsError:
+    if file_key:
+        step = _(
+            "Take it out, and put it into the environment as {variable} or into a file "
+            "of its own, named by {key}."
+        )
+    else:
+        step = _("Take it out, and put it into the environment as {variable}.")
+    message = (
+        _("A password does not belong into {file}.")
+        if path[-1] == "password"
+        else _("{key} is a secret, and does not belong into {file}.")
+    )
+    return SettingsError(
+        message.format(file=WORKSPACE_FILE, key=path[-1]),
+        where=_place(line_of(text, path)),
+        next_step=step.format(variable=variable_for(path), key=file_key),
+    )
 
 
 def _place(line: int | None) -> str:
@@ -314,9 +338,12 @@ def _variable(path: KeyPath, origins: Mapping[KeyPath, str], text: str) -> str |
     return None
 
 
-def _rooted(relay: RelaySettings, root: Path) -> RelaySettings:
-    """The relay with its files' names made absolute: they are relative to the workspace."""
-    files = {"password_file": relay.password_file, "ca_file": relay.ca_file}
-    return relay.model_copy(
-        update={key: root / path.expanduser() for key, path in files.items() if path}
-    )
+def _rooted(table: TableT, root: Path) -> TableT:
+    """The table with its files' names made absolute: they are relative to the workspace."""
+    changed: dict[str, Any] = {}
+    for key, value in table:
+        if isinstance(value, Path):
+            changed[key] = root / value.expanduser()
+        elif isinstance(value, Table):
+            changed[key] = _rooted(value, root)
+    return table.model_copy(update=changed)

@@ -17,6 +17,7 @@ An answer is a text (CRLF is added), bytes (sent as they are), or one of the act
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 
 #: Close the connection without a word.
@@ -58,6 +59,8 @@ class ScriptedRelay:
         #: Read nothing after 354.
         self.stops_reading = False
         self.implicit = implicit
+        #: One of `sasl_server`'s: answers AUTH instead of scripts and rules.
+        self.sasl = None
         self.scripts = []
         self.rules = []
         #: (number of the connection, line), the connection's number from 1.
@@ -151,6 +154,9 @@ class _Conversation:
 
     async def obey(self, line):
         verb = line.split(" ")[0].upper()
+        if verb == "AUTH" and self.relay.sasl is not None:
+            await self.sign_in(line)
+            return
         good = GOOD.get(verb, "500 5.5.2 what?")
         if verb == "EHLO":
             good = "\r\n".join(
@@ -163,6 +169,21 @@ class _Conversation:
             await self.take_body()
         if verb == "QUIT" and said.startswith("221"):
             raise _GoneError
+
+    async def sign_in(self, line):
+        """Let `sasl` ask what it wants (RFC 4954)."""
+        _verb, name, *initial = line.split(" ")
+
+        async def ask(challenge):
+            data = challenge if isinstance(challenge, bytes) else challenge.encode()
+            await self.say("334 " + base64.b64encode(data).decode())
+            answer = (await self.reader.readline()).decode().rstrip("\r\n")
+            self.relay.heard.append((self.number, answer))
+            return base64.b64decode(answer)
+
+        first = base64.b64decode(initial[0].replace("=", "") + "===") if initial else None
+        tls = self.writer.get_extra_info("ssl_object")
+        await self.say(await self.relay.sasl(name, first, ask, tls))
 
     def note(self, verb, address, *, is_taken):
         """Keep the envelope as a relay would."""

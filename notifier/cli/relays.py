@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from notifier.cli import options
-from notifier.cli.console import facts, print_json, say
+from notifier.cli.console import facts, heading, print_json, say
 from notifier.cli.group import add_command, group
+from notifier.cli.interrupt import run_async
 from notifier.cli.session import session_of
 from notifier.errors import RelayError, RelayUnreachable
 from notifier.locale import N_, _
@@ -34,30 +35,63 @@ def check(
     as_json: bool = options.JSON,
 ) -> None:
     """Try the relay; RelayError where it can't be used."""
-    import asyncio
+    from datetime import UTC, datetime
 
+    from notifier.smtp.relay_advice import advise
     from notifier.smtp.transcript import check as try_relay
 
-    relay = session_of(ctx).workspace.relay(name)
-    found = asyncio.run(try_relay(relay))
-    if as_json and found.error is None:
-        print_json(_as_dict(name, found))
-        return
+    workspace = session_of(ctx).workspace
+    relay = workspace.relay(name)
+    found = run_async(try_relay(relay))
     if not as_json:
         say(*found.lines)
     if found.error is not None:
         raise point_to_sandbox(found.error, relay)
+    largest = workspace.settings.limits.max_message_bytes
+    advice = advise(found, relay, datetime.now(UTC), largest_message=largest)
+    if as_json:
+        print_json({**_as_dict(name, found), "advice": advice})
+    else:
+        _tell(found, relay, advice)
+
+
+def _tell(found: Transcript, relay: RelaySettings, advice: list[str]) -> None:
+    from notifier.smtp.relay_advice import announced_limits
+
     say("")
-    say(_("The relay {relay} can be used.").format(relay=name), style="green")
-    ends = found.certificate_ends
+    say(_("The relay {relay} can be used.").format(relay=found.relay), style="green")
+    certificate = found.certificate
+    issuer = _("{subject}, signed by {issuer}")
+    limits = announced_limits(found)
     facts(
         [
             (_("host"), f"{found.host}:{found.port}"),
             (_("TLS"), f"{found.tls_version} {found.cipher}".strip() or _("none")),
-            (_("certificate valid until"), ends.date().isoformat() if ends else None),
-            (_("signed in as"), relay.username if found.is_signed_in else None),
+            (
+                _("certificate"),
+                issuer.format(subject=certificate.subject, issuer=certificate.issuer)
+                if certificate
+                else None,
+            ),
+            (
+                _("certificate valid until"),
+                certificate.ends.date().isoformat() if certificate else None,
+            ),
+            (_("signed in as"), _signed_in(found, relay)),
+            (_("capabilities"), " ".join(found.capabilities.keywords or ())),
+            (_("limits"), " ".join(f"{key}={value}" for key, value in limits.items())),
         ]
     )
+    if advice:
+        heading(_("Advice"))
+        say(*(f"  - {sentence}" for sentence in advice))
+
+
+def _signed_in(found: Transcript, relay: RelaySettings) -> str | None:
+    if not found.is_signed_in:
+        return None
+    name = relay.username or _("whom the certificate names")
+    return _("{name}, by {mechanism}").format(name=name, mechanism=found.mechanism)
 
 
 def point_to_sandbox(error: RelayError, relay: RelaySettings) -> RelayError:
@@ -70,15 +104,23 @@ def point_to_sandbox(error: RelayError, relay: RelaySettings) -> RelayError:
 
 
 def _as_dict(name: str, found: Transcript) -> dict[str, Any]:
-    ends = found.certificate_ends
+    from notifier.smtp.relay_advice import announced_limits
+
+    certificate = found.certificate
     return {
         "relay": name,
         "host": found.host,
         "port": found.port,
         "tls_version": found.tls_version,
         "cipher": found.cipher,
-        "certificate_ends": ends.isoformat() if ends else None,
+        "certificate_subject": certificate.subject if certificate else None,
+        "certificate_names": list(certificate.names) if certificate else [],
+        "certificate_issuer": certificate.issuer if certificate else None,
+        "certificate_ends": certificate.ends.isoformat() if certificate else None,
         "is_signed_in": found.is_signed_in,
+        "mechanism": found.mechanism,
+        "capabilities": found.capabilities.keywords or {},
+        "limits": announced_limits(found),
         "lines": list(found.lines),
     }
 

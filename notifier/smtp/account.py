@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from notifier.smtp.mechanism import Credentials
+
 if TYPE_CHECKING:
     from notifier.settings import RelaySettings
+    from notifier.smtp.mechanism import ChannelBinding
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,32 @@ class Account:
     allows_insecure_auth: bool = False
     #: Whether to send commands without waiting, where the relay offers it (RFC 2920).
     pipelining: bool = True
+    #: An OAuth access token; each session has the one that is good then.
+    token: str = field(default="", repr=False)
+    #: Who gives out tokens: `microsoft365`, `google`, `custom`; empty: there are none.
+    oauth: str = ""
+    #: Whether TLS shows a certificate of ours.
+    has_certificate: bool = False
+    #: The least version of TLS.
+    tls_minimum: str = "1.2"
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether there is anything to sign in with."""
+        return bool(self.username) or self.auth == "external"
+
+    def credentials(self, binding: ChannelBinding | None, *, binds: bool) -> Credentials:
+        """What a mechanism needs to know; `binds`: whether the relay announced one that does."""
+        return Credentials(
+            username=self.username,
+            password=self.password,
+            token=self.token,
+            host=self.host,
+            port=self.port,
+            has_certificate=self.has_certificate,
+            binding=binding,
+            binds=binds,
+        )
 
     @classmethod
     def of(cls, relay: RelaySettings) -> Account:
@@ -35,8 +64,11 @@ class Account:
             port=relay.port,
             tls=relay.tls,
             username=relay.username,
-            password=relay.secret() if relay.username else "",
+            password=relay.secret() if relay.username and relay.oauth is None else "",
             auth=relay.auth,
             allows_insecure_auth=relay.allow_insecure_auth,
             pipelining=relay.pipelining,
+            oauth=relay.oauth.provider if relay.oauth is not None else "",
+            has_certificate=relay.client_cert_file is not None,
+            tls_minimum=relay.tls_minimum,
         )

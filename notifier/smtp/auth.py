@@ -1,125 +1,127 @@
-"""Signing in (RFC 4954): PLAIN (RFC 4616), LOGIN (a draft that all speak), CRAM-MD5 (RFC 2195).
+"""Ways to sign in (RFC 4954), and which of them to take.
 
-Each mechanism is a small state machine: `initial()` gives the response that may travel with the
-command (None: the relay speaks first), `respond(challenge)` the next one. All text is Base64.
+Here are the short ones: PLAIN (RFC 4616), LOGIN (a draft that all speak), CRAM-MD5 (RFC 2195) and
+EXTERNAL (RFC 4422 appendix A); `scram` and `bearer` hold the others.
 
-`choose` takes the strongest that both sides know, and never one in clear unless the settings say
-so: a password, or its digest, that has passed over an open line is a password given away.
+`choose` takes the strongest that both sides know, and `sign_in` none in clear unless the settings
+say so: a password, a token, or a digest that has passed over an open line is one given away.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
+
+from notifier.smtp.bearer import OAuthBearer, XOAuth2
+from notifier.smtp.mechanism import ChallengeError, Credentials, Mechanism, decode, encode
+from notifier.smtp.scram import ScramSha256, ScramSha256Plus
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-
-class ChallengeError(ValueError):
-    """The relay's challenge makes no sense for the mechanism; stays within the room."""
+__all__ = ["ChallengeError", "CramMd5", "Credentials", "External", "Login", "Plain", "choose"]
 
 
-class Mechanism(Protocol):
-    """One exchange of challenges and responses, for one connection."""
-
-    name: ClassVar[str]
-
-    def __init__(self, username: str, password: str) -> None: ...
-
-    def initial(self) -> str | None:
-        """The initial response in Base64, or None where the relay must speak first."""
-
-    def respond(self, challenge: str) -> str:
-        """The response in Base64 to the text of a 334; ChallengeError where there is none."""
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
-
-
-def _decode(challenge: str) -> bytes:
-    try:
-        return base64.b64decode(challenge, validate=True)
-    except (binascii.Error, ValueError) as exc:
-        raise ChallengeError(challenge[:80]) from exc
-
-
-class Plain:
+class Plain(Mechanism):
     """Name and password in one response."""
 
     name: ClassVar[str] = "PLAIN"
 
-    def __init__(self, username: str, password: str) -> None:
-        self._response: str | None = _base64(f"\0{username}\0{password}".encode())
+    def __init__(self, credentials: Credentials) -> None:
+        super().__init__(credentials)
+        self._is_repeated = False
 
-    def initial(self) -> str | None:
+    def initial(self) -> str:
         """Name and password."""
-        return self._response
+        return encode(f"\0{self._credentials.username}\0{self._credentials.password}".encode())
 
     def respond(self, challenge: str) -> str:
         """Name and password, once, to an empty challenge (some relays put words in it)."""
-        response, self._response = self._response, None
-        if response is None:
+        if self._is_repeated:
             raise ChallengeError(challenge[:80])
-        return response
+        self._is_repeated = True
+        return self.initial()
 
 
-class Login:
+class Login(Mechanism):
     """Name, then password, each asked for. The questions' wording differs, so it is not read."""
 
     name: ClassVar[str] = "LOGIN"
 
-    def __init__(self, username: str, password: str) -> None:
-        self._answers = [_base64(password.encode()), _base64(username.encode())]
-
-    def initial(self) -> str | None:
-        """Nothing: not every relay takes the name with the command."""
-        return None
+    def __init__(self, credentials: Credentials) -> None:
+        super().__init__(credentials)
+        self._answers = [credentials.password, credentials.username]
 
     def respond(self, challenge: str) -> str:
         """The name to the first question, the password to the second."""
         if not self._answers:
             raise ChallengeError(challenge[:80])
-        return self._answers.pop()
+        return encode(self._answers.pop().encode())
 
 
-class CramMd5:
+class CramMd5(Mechanism):
     """A keyed digest of the relay's challenge: the password itself stays here."""
 
     name: ClassVar[str] = "CRAM-MD5"
 
-    def __init__(self, username: str, password: str) -> None:
-        self._username = username
-        self._password: bytes | None = password.encode()
-
-    def initial(self) -> str | None:
-        """Nothing: the relay's challenge comes first."""
-        return None
+    def __init__(self, credentials: Credentials) -> None:
+        super().__init__(credentials)
+        self._has_answered = False
 
     def respond(self, challenge: str) -> str:
         """`name digest`, to the one challenge there is."""
-        password, self._password = self._password, None
-        if password is None or not challenge:
+        if self._has_answered or not challenge:
             raise ChallengeError(challenge[:80])
-        digest = hmac.new(password, _decode(challenge), "md5").hexdigest()
-        return _base64(f"{self._username} {digest}".encode())
+        self._has_answered = True
+        known = self._credentials
+        digest = hmac.new(known.password.encode(), decode(challenge), "md5").hexdigest()
+        return encode(f"{known.username} {digest}".encode())
 
 
-#: The strongest first.
-MECHANISMS: tuple[type[Mechanism], ...] = (CramMd5, Plain, Login)
+class External(Mechanism):
+    """The relay knows us already, by the certificate that TLS has shown it."""
+
+    name: ClassVar[str] = "EXTERNAL"
+
+    def __init__(self, credentials: Credentials) -> None:
+        super().__init__(credentials)
+        self._is_repeated = False
+
+    def initial(self) -> str:
+        """Whose mail it is, where that is set; else whatever the certificate says."""
+        return encode(self._credentials.username.encode())
+
+    def respond(self, challenge: str) -> str:
+        """The same once more, where the relay asks for it."""
+        if self._is_repeated:
+            raise ChallengeError(challenge[:80])
+        self._is_repeated = True
+        return self.initial()
+
+
+def candidates(known: Credentials) -> tuple[type[Mechanism], ...]:
+    """What can be done with what is known, the strongest first."""
+    if known.token:
+        return (OAuthBearer, XOAuth2)
+    if not known.password:
+        return (External,) if known.has_certificate else ()
+    bound = (ScramSha256Plus,) if known.binding is not None else ()
+    external = (External,) if known.has_certificate else ()
+    return (*bound, ScramSha256, CramMd5, Plain, Login, *external)
 
 
 def choose(
-    offered: Collection[str], wanted: str, *, without: Collection[str] = ()
+    offered: Collection[str],
+    wanted: str,
+    known: Credentials,
+    *,
+    without: Collection[str] = (),
 ) -> type[Mechanism] | None:
     """The strongest mechanism among those `offered`; `wanted` is its name, or `auto`.
 
     `without`: those that the relay said it can't do after all (504, 534).
     """
-    for mechanism in MECHANISMS:
+    for mechanism in candidates(known):
         if wanted not in {"auto", mechanism.name.lower()} or mechanism.name in without:
             continue
         if mechanism.name in offered:

@@ -19,14 +19,16 @@ import ipaddress
 import re
 import socket
 import ssl
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
 from notifier.model import Stage
 from notifier.smtp import troubles
 from notifier.smtp.account import Account
+from notifier.smtp.oauth import TokenKeeper
 from notifier.smtp.protocol import Session
-from notifier.smtp.tls import make_context, translate
+from notifier.smtp.tls import channel_binding, make_context, translate
 from notifier.smtp.transitions import Awaited, Decided, Failed, Phase, Signal
 
 if TYPE_CHECKING:
@@ -95,6 +97,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         name = self._relay.helo_name or own_name(transport.get_extra_info("sockname"))
         self.session = self._make_session(name)
+        self.session.binding = channel_binding(transport)
         self._arm()
 
     def data_received(self, data: bytes) -> None:
@@ -193,6 +196,7 @@ class Connection(asyncio.Protocol):
         if self.is_over or transport is None:
             raise self.error or troubles.handshake_failed(self._account, "EOF")
         self._transport = transport
+        self.session.binding = channel_binding(transport)
         self.session.secured()
         self.flush()
 
@@ -340,6 +344,7 @@ class Dialler:
         """Raises SettingsError for a password that can't be read, TlsError for `ca_file`."""
         self.account = Account.of(relay)
         self._relay = relay
+        self._tokens = TokenKeeper.of(relay, self.account)
         self._context = None if relay.tls == "none" else make_context(relay, self.account)
 
     async def dial(self, trace: Callable[[str, str], None] | None = None) -> Connection:
@@ -347,8 +352,15 @@ class Dialler:
 
         `trace` is called with `C` or `S` and each line, secrets left out.
         """
+        if self._tokens is None:
+            return await self._dial(self.account, trace)
+        return await self._tokens.spend(
+            lambda token: self._dial(replace(self.account, token=token), trace)
+        )
+
+    async def _dial(self, account: Account, trace: Callable[[str, str], None] | None) -> Connection:
         connection = Connection(
-            self.account, self._relay, lambda name: Session(self.account, name, trace=trace)
+            account, self._relay, lambda name: Session(account, name, trace=trace)
         )
         try:
             await self._reach(connection)

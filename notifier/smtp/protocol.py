@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from notifier.errors import RelayError
     from notifier.model import Message
     from notifier.smtp.account import Account
+    from notifier.smtp.mechanism import ChannelBinding
     from notifier.smtp.sign_in import Said
     from notifier.smtp.transitions import Event
 
@@ -90,9 +91,11 @@ class Session:
         "_trace",
         "_transactions",
         "account",
+        "binding",
         "capabilities",
         "heard",
         "is_secure",
+        "mechanism",
         "phase",
     )
 
@@ -122,6 +125,10 @@ class Session:
         self.heard = 0
         #: Whether TLS protects the connection.
         self.is_secure = account.tls == "implicit"
+        #: Of the TLS connection; set by whoever owns it, before the next reply is received.
+        self.binding: ChannelBinding | None = None
+        #: How we signed in; empty where we did not.
+        self.mechanism = ""
 
     def __repr__(self) -> str:
         waits = ",".join(self._awaited)
@@ -249,7 +256,7 @@ class Session:
                 self._send(Awaited.STARTTLS, commands.STARTTLS)
             else:
                 self._fail(troubles.no_starttls(self.account))
-        elif self.account.username:
+        elif self.account.signs_in:
             self._sign_in()
         else:
             self._become_ready()
@@ -273,7 +280,9 @@ class Session:
 
     def _sign_in(self) -> None:
         offered = self.capabilities.mechanisms
-        self._exchange = SignIn(self.account, offered, is_secure=self.is_secure)
+        self._exchange = SignIn(
+            self.account, offered, is_secure=self.is_secure, binding=self.binding
+        )
         self._is_watched = True
         self._say(self._exchange.begin())
 
@@ -292,14 +301,19 @@ class Session:
         self._say(self._exchange.after_refusal(reply))
 
     def _watch(self, reply: Reply) -> Reply:
-        """The reply as it may be shown."""
-        if self._exchange is not None:
-            reply = self._exchange.mask(reply)
+        """The reply as it may be shown; a challenge must be read as it is."""
+        shown = reply if self._exchange is None else self._exchange.mask(reply)
         if self._trace is not None:
-            _trace_reply(self._trace, reply)
-        return reply
+            _trace_reply(self._trace, shown)
+        return reply if reply.code // 100 == 3 else shown  # noqa: PLR2004 - a challenge
 
     def _be_ready(self, _awaited: Awaited, _reply: Reply) -> None:
+        assert self._exchange is not None
+        doubt = self._exchange.doubt()
+        if doubt is not None:
+            self._fail(doubt)
+            return
+        self.mechanism = self._exchange.mechanism
         self._exchange = None
         self._is_watched = self._trace is not None
         self._become_ready()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from notifier.errors import RelayError
+from notifier.smtp.certificate import Certificate, read_certificate
 from notifier.smtp.connection import Dialler
 from notifier.smtp.envelope import NO_CAPABILITIES
 
@@ -33,11 +32,13 @@ class Transcript:
     #: `TLSv1.3`; empty without TLS.
     tls_version: str = ""
     cipher: str = ""
-    #: Until when the certificate is valid; None where it was not looked at.
-    certificate_ends: datetime | None = None
+    #: The relay's; None without TLS.
+    certificate: Certificate | None = None
     #: Of the last EHLO.
     capabilities: Capabilities = NO_CAPABILITIES
     is_signed_in: bool = False
+    #: How: `SCRAM-SHA-256`, ...
+    mechanism: str = ""
     #: Why the session failed; None when it went well.
     error: RelayError | None = None
 
@@ -82,7 +83,8 @@ async def check(relay: RelaySettings) -> Transcript:
         found.error = exc
         return found
     found.capabilities = connection.session.capabilities
-    found.is_signed_in = bool(account.username)
+    found.mechanism = connection.session.mechanism
+    found.is_signed_in = account.signs_in
     _note_tls(connection, found)
     await _leave(connection)
     return found
@@ -95,9 +97,9 @@ def _note_tls(connection: Connection, found: Transcript) -> None:
     found.tls_version = tls.version() or ""
     cipher = tls.cipher()
     found.cipher = cipher[0] if cipher else ""
-    ends = (tls.getpeercert() or {}).get("notAfter")
-    if ends:
-        found.certificate_ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC)
+    der = tls.getpeercert(binary_form=True)
+    if der:
+        found.certificate = read_certificate(der)
 
 
 async def _leave(connection: Connection) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from notifier.environment import variable_for
 from notifier.errors import (
-    AuthenticationError,
     RelayProtocolError,
     RelayRefused,
     RelayUnreachable,
@@ -24,6 +24,12 @@ def place(account: Account, stage: Stage) -> str:
     return _("relay {relay}, at {stage}").format(relay=account.name, stage=stage.value)
 
 
+def ended(sentence: str) -> str:
+    """The sentence with a full stop, where a reply or a system's message ends it without one."""
+    sentence = sentence.rstrip()
+    return sentence if sentence.endswith((".", "!", "?", "…")) else f"{sentence}."
+
+
 def _try(account: Account) -> str:
     return _("Try it out: notifier relay check {relay}").format(relay=account.name)
 
@@ -35,7 +41,11 @@ def refused(account: Account, stage: Stage, reply: Reply) -> RelayRefused:
     else:
         next_step = _("Ask the relay's operator whether this computer may send through it.")
     return RelayRefused(
-        _("The relay {relay} refuses the session: {reply}").format(relay=account.name, reply=reply),
+        ended(
+            _("The relay {relay} refuses the session: {reply}").format(
+                relay=account.name, reply=reply
+            )
+        ),
         stage=stage,
         reply=reply,
         where=place(account, stage),
@@ -46,8 +56,10 @@ def refused(account: Account, stage: Stage, reply: Reply) -> RelayRefused:
 def unreachable(account: Account, detail: str) -> RelayUnreachable:
     """No connection."""
     return RelayUnreachable(
-        _("No connection to {host} on port {port}: {detail}").format(
-            host=account.host, port=account.port, detail=detail
+        ended(
+            _("No connection to {host} on port {port}: {detail}").format(
+                host=account.host, port=account.port, detail=detail
+            )
         ),
         stage=Stage.CONNECT,
         where=place(account, Stage.CONNECT),
@@ -106,8 +118,10 @@ def interrupted(account: Account, stage: Stage) -> RelayUnreachable:
 def not_smtp(account: Account, stage: Stage, fault: str) -> RelayProtocolError:
     """Garbage; `fault` is one of the sentences of `replies`."""
     return RelayProtocolError(
-        _("What {host} sends on port {port} is not SMTP: {fault}").format(
-            host=account.host, port=account.port, fault=_(fault)
+        ended(
+            _("What {host} sends on port {port} is not SMTP: {fault}").format(
+                host=account.host, port=account.port, fault=_(fault)
+            )
         ),
         stage=stage,
         where=place(account, stage),
@@ -120,8 +134,10 @@ def not_smtp(account: Account, stage: Stage, fault: str) -> RelayProtocolError:
 def out_of_place(account: Account, stage: Stage, reply: Reply) -> RelayProtocolError:
     """A reply that can't follow what was said, or that nobody asked for."""
     return RelayProtocolError(
-        _("The relay {relay} gave a reply that makes no sense here: {reply}").format(
-            relay=account.name, reply=reply
+        ended(
+            _("The relay {relay} gave a reply that makes no sense here: {reply}").format(
+                relay=account.name, reply=reply
+            )
         ),
         stage=stage,
         reply=reply,
@@ -148,8 +164,10 @@ def no_starttls(account: Account) -> TlsError:
 def starttls_refused(account: Account, reply: Reply) -> TlsError:
     """It offers STARTTLS and then does not do it."""
     return TlsError(
-        _("The relay {relay} offers STARTTLS but refuses it: {reply}").format(
-            relay=account.name, reply=reply
+        ended(
+            _("The relay {relay} offers STARTTLS but refuses it: {reply}").format(
+                relay=account.name, reply=reply
+            )
         ),
         stage=Stage.STARTTLS,
         reply=reply,
@@ -171,21 +189,23 @@ def injected(account: Account) -> TlsError:
 def handshake_failed(account: Account, detail: str) -> TlsError:
     """No TLS session came about."""
     return TlsError(
-        _("No TLS connection to {host}: {detail}").format(host=account.host, detail=detail),
+        ended(_("No TLS connection to {host}: {detail}").format(host=account.host, detail=detail)),
         stage=Stage.TLS,
         where=place(account, Stage.TLS),
         next_step=_(
             "Check port and tls of [relays.{relay}]: 465 goes with implicit, 587 with starttls. "
-            "TLS 1.2 is the least that is accepted."
-        ).format(relay=account.name),
+            "TLS {version} is the least that is accepted."
+        ).format(relay=account.name, version=account.tls_minimum),
     )
 
 
 def certificate_refused(account: Account, detail: str, next_step: str) -> TlsError:
     """The certificate is not to be trusted."""
     return TlsError(
-        _("The certificate of {host} is not to be trusted: {detail}").format(
-            host=account.host, detail=detail
+        ended(
+            _("The certificate of {host} is not to be trusted: {detail}").format(
+                host=account.host, detail=detail
+            )
         ),
         stage=Stage.TLS,
         where=place(account, Stage.TLS),
@@ -193,79 +213,40 @@ def certificate_refused(account: Account, detail: str, next_step: str) -> TlsErr
     )
 
 
-def no_sign_in(account: Account, offered: str) -> AuthenticationError:
-    """No mechanism that both sides know."""
-    return AuthenticationError(
-        _("The relay {relay} offers no way to sign in that is known here ({offered}).").format(
-            relay=account.name, offered=offered or _("it offers none")
+def no_client_certificate(account: Account, detail: str) -> TlsError:
+    """Our own certificate or key can't be used."""
+    return TlsError(
+        ended(
+            _("Our certificate for {relay} can't be used: {detail}").format(
+                relay=account.name, detail=detail
+            )
         ),
-        stage=Stage.AUTH,
-        where=place(account, Stage.AUTH),
-        next_step=_("Check auth, port and tls of [relays.{relay}] in notifier.toml.").format(
-            relay=account.name
-        ),
-    )
-
-
-def sign_in_in_clear(account: Account) -> AuthenticationError:
-    """Signing in without TLS was not allowed."""
-    return AuthenticationError(
-        _("The password for {relay} would travel in clear, so it is not sent.").format(
-            relay=account.name
-        ),
-        stage=Stage.AUTH,
-        where=place(account, Stage.AUTH),
+        stage=Stage.TLS,
+        where=place(account, Stage.TLS),
         next_step=_(
-            'Set tls = "starttls" or "implicit". Only inside a network that you trust: '
-            "allow_insecure_auth = true."
+            "Check client_cert_file and client_key_file of [relays.{relay}], both PEM; the key's "
+            "password goes into the environment as {variable}."
+        ).format(
+            relay=account.name,
+            variable=variable_for(("relays", account.name, "client_key_password")),
         ),
     )
 
 
-def no_password(account: Account) -> AuthenticationError:
-    """A user name, and nothing to sign in with."""
-    variable = f"NOTIFIER_RELAYS__{account.name.upper()}__PASSWORD"
-    return AuthenticationError(
-        _("There is no password for {username} at {relay}.").format(
-            username=account.username, relay=account.name
-        ),
-        stage=Stage.AUTH,
-        where=place(account, Stage.AUTH),
-        next_step=_("Set {variable} in the environment, or password_file in notifier.toml.").format(
-            variable=variable
-        ),
-    )
-
-
-def sign_in_refused(account: Account, reply: Reply) -> AuthenticationError:
-    """It does not accept name and password, or can't check them now."""
-    if reply.is_transient:
-        next_step = _("It can't check passwords now: resume the run later.")
+def client_certificate_wanted(account: Account, detail: str) -> TlsError:
+    """The relay ends the handshake for want of a certificate of ours, or does not trust it."""
+    if account.has_certificate:
+        message = _("{host} does not accept our certificate: {detail}")
+        step = _("Ask the relay's operator which authority must have signed it.")
     else:
-        next_step = _(
-            "Check username and password. Accounts with two steps need an app password or SMTP "
-            "sign-in switched on by their administrator."
-        )
-    return AuthenticationError(
-        _("The relay {relay} does not accept the account {username}: {reply}").format(
-            relay=account.name, username=account.username, reply=reply
-        ),
-        stage=Stage.AUTH,
-        reply=reply,
-        where=place(account, Stage.AUTH),
-        next_step=next_step,
-    )
-
-
-def odd_challenge(account: Account) -> AuthenticationError:
-    """The exchange does not go as the mechanism has it."""
-    return AuthenticationError(
-        _("The relay {relay} asks for something that does not belong to signing in.").format(
-            relay=account.name
-        ),
-        stage=Stage.AUTH,
-        where=place(account, Stage.AUTH),
-        next_step=_('Try another way: auth = "plain" or "login" in [relays.{relay}].').format(
-            relay=account.name
-        ),
+        message = _("{host} ends the TLS handshake: {detail}")
+        step = _(
+            "It may want a certificate of ours (client_cert_file in [relays.{relay}]), or speak "
+            "another version of TLS than {version} and above."
+        ).format(relay=account.name, version=account.tls_minimum)
+    return TlsError(
+        ended(message.format(host=account.host, detail=detail)),
+        stage=Stage.TLS,
+        where=place(account, Stage.TLS),
+        next_step=step,
     )

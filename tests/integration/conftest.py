@@ -8,11 +8,20 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture(scope="session")
-def relay_script():
-    """The module `tests/relay_script.py`: `relay_script.ScriptedRelay()`, `DROP`, `HANG`, ..."""
-    path = Path(__file__).parents[1] / "relay_script.py"
-    spec = importlib.util.spec_from_file_location("relay_script", path)
+def _load(name):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def relay_script():
+    """The module `tests/relay_script.py`: `relay_script.ScriptedRelay()`, `DROP`, `HANG`, ..."""
+    return _load("relay_script")
+
+
+@pytest.fixture(scope="session")
+def sasl_server():
+    """The module `tests/sasl_server.py`: `ScramSide`, `BearerSide`."""
+    return _load("sasl_server")

@@ -209,9 +209,12 @@ def test_a_transcript_tells_all_but_the_secret(bench, relay, tls, ca_file):
     assert found.error is None
     assert found.tls_version.startswith("TLSv1.")
     assert found.cipher
-    assert found.certificate_ends > datetime.now(UTC)
+    assert found.certificate.ends > datetime.now(UTC)
+    assert found.certificate.issuer
+    assert NAME in found.certificate.names
     assert found.capabilities.has_pipelining
     assert found.is_signed_in
+    assert found.mechanism == "PLAIN"
     assert "C: AUTH PLAIN ***" in found.lines
     assert found.lines[-2:] == ["C: QUIT", "S: 221 2.0.0 Bye"]
     assert "canary" not in repr(found)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 import pytest
 
 from notifier.model import Message
@@ -79,3 +82,13 @@ def make_wire():
         return wire
 
     return make
+
+
+@pytest.fixture(scope="session")
+def sasl_server():
+    """The module `tests/sasl_server.py`: the relay's side of signing in."""
+    path = Path(__file__).parents[2] / "sasl_server.py"
+    spec = importlib.util.spec_from_file_location("sasl_server", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
