@@ -162,17 +162,27 @@ class Courier:
 
     def decided(self, submission: Submission) -> None:
         """The oldest parcel has its answer: settle it, then turn to the next."""
-        self._conclude(submission)
+        intent = self._conclude(submission)
         reply = submission.reply
         if reply is not None and reply.code != CLOSING and not submission.in_doubt:
             self.answers += 1
             if reply.is_positive:
                 self._dispatcher.succeeded()
-        if self._connection.session.phase is Phase.CLOSED:
+        if intent is not None and submission.stage is Stage.MAIL:
+            # The feed learns of it with the intent, and may end it all: a relay that doesn't take
+            # our sender is not to be asked again meanwhile.
+            intent.add_done_callback(self._turn_to_next)
+        else:
+            self._turn_to_next()
+
+    def _turn_to_next(self, intent: asyncio.Future[bool] | None = None) -> None:
+        if self._connection.is_over or self._connection.session.phase is Phase.CLOSED:
             return  # `ended` follows, for this came with the session's end
         if self._loads and self._loads[0].is_disowned:
             self.abort()
         elif self._loads or self._begin():
+            if intent is not None:  # nobody writes for us: this is not the relay's turn
+                self._connection.flush()
             self._ask_for_all()
         else:
             self._rest()
@@ -253,17 +263,18 @@ class Courier:
             if load is self._loads[0]:
                 self.abort()
 
-    def _conclude(self, submission: Submission) -> None:
-        """The oldest parcel's end."""
+    def _conclude(self, submission: Submission) -> asyncio.Future[bool] | None:
+        """The oldest parcel's end; its intent, where that is still being written down."""
         load = self._loads.popleft()
         intent, load.intent = load.intent, None
         self._has_go = False
         if load.is_disowned:
-            return
+            return None
         if intent is None:
             self._dispatcher.settle(load.parcel, submission)
         else:
             self._dispatcher.settle_later(intent, load.parcel, submission)
+        return intent
 
     def _rest(self) -> None:
         if self._connection.is_over or self._loads:

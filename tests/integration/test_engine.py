@@ -485,7 +485,10 @@ def test_trouble_that_lasts_pauses_the_run_with_the_relays_words(school, relay, 
 
 
 def test_a_refusal_of_the_sender_pauses_the_run_at_once(school, relay):
-    """5yz at MAIL would meet everybody: nobody's attempt is burnt, and the reason is kept."""
+    """5yz at MAIL would meet everybody: nobody's attempt is burnt, and the reason is kept.
+
+    No connection asks a second time meanwhile.
+    """
     run = school.run(200)
     relay.on("MAIL", "550 5.7.1 not allowed to send as office@school.example")
 
@@ -496,6 +499,8 @@ def test_a_refusal_of_the_sender_pauses_the_run_at_once(school, relay):
     with pytest.raises(RelayRefused, match="not allowed to send as"):
         asyncio.run(scene())
     assert "not allowed to send as" in school.ledger.get_run(run.id).reason
+    asked = [line for line in relay.lines() if line.startswith("MAIL FROM")]
+    assert len(asked) <= RelaySettings(host="x").max_connections
     _check_paused_unburnt(school, run, 200)
 
 
