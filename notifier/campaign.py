@@ -123,6 +123,16 @@ def _sender(value: object) -> Mailbox:
     return value if isinstance(value, Mailbox) else parse_mailbox(str(_text(value)))
 
 
+def _keys(value: object) -> object:
+    """true, false, or the names of tables in notifier.toml."""
+    if value is None or isinstance(value, bool):
+        return value
+    names = [value] if isinstance(value, str) else value
+    if isinstance(names, (list, tuple)) and names and all(isinstance(it, str) for it in names):
+        return tuple(names)
+    raise ValueError(_("true, false, or the names of keys in notifier.toml are expected."))
+
+
 def _schema(kind: Any, **more: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": kind, **more})
 
@@ -226,6 +236,14 @@ class CampaignFile(BaseModel):
     schedule: Schedule | None = None
     window: Window | None = None
     rate: Rates = Field(default=(), description="The campaign's own ceiling: 600/hour.")
+    dkim: Annotated[
+        bool | tuple[str, ...] | None,
+        BeforeValidator(_keys),
+        _schema(["boolean", "string", "array", "null"], items={"type": "string"}),
+    ] = Field(
+        default=None,
+        description="false: not signed; true: only signed; names: with these keys ([dkim.NAME]).",
+    )
     list_id: Annotated[Text, AfterValidator(parse_list_id)] | None = Field(
         default=None, description="For List-Id (RFC 2919): grades.school.example."
     )
@@ -275,6 +293,8 @@ class Campaign:
     on_doubt: Literal["hold", "resend"]
     #: Constants that templates see as `values.x`.
     values: dict[str, Value]
+    #: None: signed where its sender's domain has a key; True: it must have; names: these keys.
+    dkim: bool | tuple[str, ...] | None
     #: SHA-256 of the file's bytes, in hex.
     digest: str
 

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from notifier.complaints import Complaint, PlacedComplaint, complaints, first_of
+from notifier.dkim_keys import DkimSettings, choose_keys, find_twin
 from notifier.environment import overlay, variable_for
 from notifier.errors import SettingsError, UsageError
 from notifier.locale import _
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from notifier.complaints import KeyPath
 
 __all__ = [
+    "DkimSettings",
     "LimitSettings",
     "RelaySettings",
     "RetrySettings",
@@ -149,6 +151,7 @@ class Settings(Table):
     sandbox: SandboxSettings = SandboxSettings()
     retry: RetrySettings = RetrySettings()
     limits: LimitSettings = LimitSettings()
+    dkim: dict[str, DkimSettings] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +198,12 @@ class Workspace:
                 next_step=did_you_mean(wanted, [*relays, SANDBOX]),
             )
         return relays[wanted]
+
+    def dkim_keys(
+        self, address: str, *, chosen: bool | tuple[str, ...] | None = None
+    ) -> tuple[DkimSettings, ...]:
+        """The keys that sign mail from `address`, as `dkim_keys.choose_keys` tells."""
+        return choose_keys(self.settings.dkim, address, chosen=chosen)
 
     def _sandbox_relay(self) -> RelaySettings:
         place = self.settings.sandbox
@@ -316,7 +325,22 @@ def _validate(
         found = [_placed(mistake, text, origins) for mistake in complaints(exc, Settings)]
         raise first_of(found, SettingsError) from exc
     relays = {name: _rooted(relay, root) for name, relay in settings.relays.items()}
-    return settings.model_copy(update={"relays": relays})
+    return settings.model_copy(update={"relays": relays, "dkim": _keys(settings, text, root)})
+
+
+def _keys(settings: Settings, text: str, root: Path) -> dict[str, DkimSettings]:
+    """The DKIM keys with their names, and their files' names made absolute."""
+    twin = find_twin(settings.dkim)
+    if twin is not None:
+        raise SettingsError(
+            _("Two DKIM keys have the same domain and selector, and so one record in DNS."),
+            where=_place(line_of(text, ("dkim", twin))),
+            next_step=_("Give each key a selector of its own."),
+        )
+    return {
+        name: key.model_copy(update={"name": name, "key_file": root / key.key_file.expanduser()})
+        for name, key in settings.dkim.items()
+    }
 
 
 def _placed(mistake: Complaint, text: str, origins: Mapping[KeyPath, str]) -> PlacedComplaint:

@@ -15,6 +15,7 @@ from notifier.cli import (
     campaigns,
     control,
     demo,
+    dkim,
     init,
     recipients,
     relays,
@@ -62,6 +63,7 @@ _GROUPS: tuple[tuple[str, typer.Typer, str], ...] = (
     ("recipients", recipients.app, _MAIL),
     ("suppress", suppressions.app, _AROUND),
     ("relay", relays.app, _AROUND),
+    ("dkim", dkim.app, _AROUND),
 )
 
 

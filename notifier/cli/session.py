@@ -60,7 +60,7 @@ class Session:
         return load_campaign(self.workspace.root, name)
 
     def recipe(self, campaign: Campaign) -> Recipe:
-        """What its messages are made from: template, language and zone."""
+        """What its messages are made from: template, language, zone, and the keys that sign."""
         from notifier.delivery.making import Recipe
 
         settings = self.workspace.settings
@@ -70,6 +70,7 @@ class Session:
             locale=campaign.locale or settings.workspace.locale,
             timezone=campaign.timezone or settings.workspace.timezone,
             limits=settings.limits,
+            dkim=self.workspace.dkim_keys(campaign.sender_address, chosen=campaign.dkim),
         )
 
     def compiled(self, campaign: Campaign) -> CompiledCampaign:

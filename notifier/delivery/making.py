@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from notifier.campaign import Campaign
     from notifier.render.templates import CompiledCampaign
-    from notifier.settings import LimitSettings
+    from notifier.settings import DkimSettings, LimitSettings
 
 #: Bytes from which a message is hashed without Python's lock, and of the pieces below that.
 LARGE = 100_000
@@ -36,6 +36,8 @@ class Recipe:
     locale: str
     timezone: str
     limits: LimitSettings
+    #: What signs its messages; the keys stay in their files.
+    dkim: tuple[DkimSettings, ...] = ()
 
     def compile(self) -> CompiledCampaign:
         """The campaign, compiled; raises as `render.templates.compile_campaign`."""
@@ -45,6 +47,7 @@ class Recipe:
             locale=self.locale,
             timezone=self.timezone,
             limits=self.limits,
+            dkim=self.dkim,
         )
 
 

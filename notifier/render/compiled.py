@@ -84,15 +84,22 @@ class CompiledCampaign:
         self._cabinet = cabinet
 
     def assemble(
-        self, recipient: Recipient, *, token: str, at: float, test: bool = False
+        self,
+        recipient: Recipient,
+        *,
+        token: str,
+        at: float,
+        test: bool = False,
+        is_signed: bool = True,
     ) -> Message:
         """The recipient's message, the same bytes for the same arguments.
 
         Args:
             recipient: whose row fills the templates in.
             token: what the Message-ID is made of; letters, digits and `.`, `_`, `-`.
-            at: Unix time for `Date:`.
+            at: Unix time for `Date:` and for the signatures.
             test: mark the subject as a test.
+            is_signed: with DKIM signatures, where the campaign has keys.
 
         Raises:
             TemplateError: a template can't be filled in for this recipient.
@@ -101,7 +108,7 @@ class CompiledCampaign:
         """
         content = self._content(recipient, test=test)
         return self._assembler.assemble(
-            recipient.address, recipient.name, content, token=token, at=at
+            recipient.address, recipient.name, content, token=token, at=at, is_signed=is_signed
         )
 
     def render(self, recipient: Recipient, *, test: bool = False) -> Rendered:

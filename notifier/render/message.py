@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 
+    from notifier.render.dkim import Signer
+
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -71,9 +73,13 @@ def format_date(at: float, zone: ZoneInfo) -> str:
 class Assembler:
     """Makes the bytes of a campaign's messages."""
 
-    def __init__(self, envelope: Envelope, *, digest: str, max_bytes: int) -> None:
+    def __init__(
+        self, envelope: Envelope, *, digest: str, max_bytes: int, signer: Signer | None = None
+    ) -> None:
         self._sender = check_address(envelope.sender_address)
         self._max_bytes = max_bytes
+        self._signer = signer
+        self._signature_bytes = signer.max_bytes if signer else 0
         self._domain = domain_of(envelope.sender_address)
         self._is_international = not self._sender.isascii()
         self._date = lru_cache(maxsize=64)(lambda at: format_date(at, envelope.zone))
@@ -123,9 +129,19 @@ class Assembler:
         )
 
     def assemble(
-        self, address: str, name: str, content: Content, *, token: str, at: float
+        self,
+        address: str,
+        name: str,
+        content: Content,
+        *,
+        token: str,
+        at: float,
+        is_signed: bool = True,
     ) -> Message:
-        """The finished message. Raises MessageError where it must not leave."""
+        """The finished message. Raises MessageError where it must not leave.
+
+        `is_signed`: with its DKIM signatures, where there is a key; they cost more than the rest.
+        """
         check_address(address)
         to = encode_mailbox(single_line(name), address, 4)
         before, after = self._from
@@ -138,6 +154,8 @@ class Assembler:
         encoded = header.encode("utf-8" if is_international else "ascii", "strict")
         data = b"".join([encoded, *self._body(content)])
         self._check(data, is_multipart=content.html is not None or bool(content.files))
+        if self._signer is not None and is_signed:
+            data = self._signer.sign(data, int(at))
         return Message(
             sender=self._sender,
             address=address,
@@ -161,10 +179,11 @@ class Assembler:
     def _check(self, data: bytes, *, is_multipart: bool) -> None:
         end = data.find(b"\r\n\r\n") + 2
         check_block(self._pattern if is_multipart else self._pattern_single, data[:end])
-        if len(data) > self._max_bytes:
+        size = len(data) + self._signature_bytes
+        if size > self._max_bytes:
             raise MessageError(
                 _("The message has {size} bytes; the limit is {limit}.").format(
-                    size=len(data), limit=self._max_bytes
+                    size=size, limit=self._max_bytes
                 ),
                 next_step=_("Attach smaller files, or give links to them instead."),
                 problem="oversize",

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from jinja2 import nodes
 
     from notifier.campaign import Campaign
-    from notifier.settings import LimitSettings
+    from notifier.render.dkim import Signer
+    from notifier.settings import DkimSettings, LimitSettings
 
 __all__ = ["CompiledCampaign", "Rendered", "compile_campaign", "evaluate"]
 
@@ -66,18 +67,33 @@ def evaluate(expression: str, context: Mapping[str, object]) -> str:
 
 
 def compile_campaign(
-    campaign: Campaign, *, root: Path, locale: str, timezone: str, limits: LimitSettings
+    campaign: Campaign,
+    *,
+    root: Path,
+    locale: str,
+    timezone: str,
+    limits: LimitSettings,
+    dkim: Sequence[DkimSettings] = (),
 ) -> CompiledCampaign:
     """Everything that does not depend on a row, done once.
 
-    `locale` and `timezone` are the workspace's; the campaign's own go first. Reads the template's
-    files, shared attachments and inline pictures below `root`.
+    `locale` and `timezone` are the workspace's; the campaign's own go first. `dkim` are the keys
+    that sign every message. Reads the template's files, shared attachments and inline pictures
+    below `root`, and the keys.
 
     Raises:
+        SettingsError: a DKIM key can't be used.
         TemplateError: a template is missing or does not compile; names file and line.
         MessageError: a shared attachment is missing, or the sender can't be written in a header.
     """
-    return _Compiler(campaign, root, locale, timezone, limits).compile()
+    compiler = _Compiler(campaign, root, locale, timezone, limits)
+    return compiler.compile(_signer(dkim) if dkim else None)
+
+
+def _signer(dkim: Sequence[DkimSettings]) -> Signer | None:
+    from notifier.render.dkim import load_signer  # noqa: PLC0415 - loads cryptography: 30 ms
+
+    return load_signer(dkim)
 
 
 class _Compiler:
@@ -97,11 +113,11 @@ class _Compiler:
         self._found: dict[str, FilePart] = {}
         self._marked: Page | None = None
 
-    def compile(self) -> CompiledCampaign:
+    def compile(self, signer: Signer | None) -> CompiledCampaign:
         subject = self._subject()
         text, html, has_computed = self._bodies()
         files = [self._attachment(name) for name in self._campaign.attachments]
-        digest = self._digest(files)
+        digest = self._digest(files, signer)
         campaign = self._campaign
         envelope = Envelope(
             sender_name=campaign.sender_name,
@@ -113,7 +129,12 @@ class _Compiler:
         return CompiledCampaign(
             digest=digest,
             press=self._press,
-            assembler=Assembler(envelope, digest=digest, max_bytes=self._limits.max_message_bytes),
+            assembler=Assembler(
+                envelope,
+                digest=digest,
+                max_bytes=self._limits.max_message_bytes,
+                signer=signer,
+            ),
             pages=Pages(subject, text, html, self._marked),
             constants=self._constants(),
             shared=dict(self._shared),
@@ -226,7 +247,7 @@ class _Compiler:
 
     # --- the digest --------------------------------------------------------------------------
 
-    def _digest(self, files: Sequence[FilePart | ComputedFile]) -> str:
+    def _digest(self, files: Sequence[FilePart | ComputedFile], signer: Signer | None) -> str:
         """SHA-256 over all that shapes a message other than its row."""
         campaign = self._campaign
         parts = [
@@ -238,6 +259,7 @@ class _Compiler:
             sorted(self._press.sources.texts.items()),
             [_sha256(part.data) for part in files if isinstance(part, FilePart)],
             [[key, _sha256(part.data)] for key, part in sorted(self._shared.items())],
+            *([signer.identity] if signer else []),
         ]
         return _sha256(json.dumps(parts, sort_keys=True).encode())
 
