@@ -76,7 +76,8 @@ def _about_safety(found: Transcript, relay: RelaySettings) -> Iterator[str]:
         )
     if found.mechanism == "CRAM-MD5":
         yield _("CRAM-MD5 is old; the relay would do better to offer SCRAM-SHA-256.")
-    if not found.is_signed_in and found.capabilities.mechanisms:
+    is_known = found.is_signed_in or relay.client_cert_file is not None
+    if found.capabilities.mechanisms and not is_known:
         yield _(
             "The relay offers to sign in, and no username is set: it may take mail for its own "
             "domain only."

@@ -9,7 +9,7 @@ import http.client
 import ssl
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 if TYPE_CHECKING:
     from email.message import Message
@@ -59,13 +59,22 @@ def post(url: str, form: str, seconds: float) -> Answer:
     )
     opener = urllib.request.build_opener(_NoRedirects)
     try:
-        with opener.open(request, timeout=seconds) as answer:
-            return Answer(answer.status, answer.read(_LONGEST))
-    except urllib.error.HTTPError as exc:
-        with exc:
-            return Answer(exc.code, exc.read(_LONGEST))
+        try:
+            answer = opener.open(request, timeout=seconds)
+        except urllib.error.HTTPError as exc:
+            answer = exc  # an answer as any other: a refusal is told in its body
+        with answer:
+            return Answer(answer.status, _read(answer))
     except (OSError, http.client.HTTPException) as exc:
         _give_up(exc)
+
+
+def _read(answer: Any) -> bytes:
+    """The body; all of it."""
+    body: bytes = answer.read(_LONGEST)
+    if answer.length:  # what is still due
+        raise http.client.IncompleteRead(b"", answer.length)
+    return body
 
 
 def _give_up(exc: BaseException) -> NoReturn:
