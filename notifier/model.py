@@ -92,16 +92,26 @@ class Cause(StrEnum):
     NO_SUCH_MAILBOX = "no_such_mailbox"
     MAILBOX_FULL = "mailbox_full"
     MAILBOX_DISABLED = "mailbox_disabled"
+    RESTRICTED = "restricted"  # the mailbox or group takes mail from chosen senders only
     DOMAIN_NOT_FOUND = "domain_not_found"
     BAD_ADDRESS = "bad_address"
+    UNREACHABLE = "unreachable"  # no answer from the domain's servers, or time ran out there
+    MAIL_LOOP = "mail_loop"  # the receiving side forwards in a circle
     GREYLISTED = "greylisted"
-    RATE_LIMITED = "rate_limited"
+    RATE_LIMITED = "rate_limited"  # too fast: slower is enough
+    QUOTA_SPENT = "quota_spent"  # the account's amount for this hour or day is used up
     BLOCKED = "blocked"  # for reputation or policy: the address itself may be fine
-    CONTENT_REFUSED = "content_refused"
+    NO_REVERSE_NAME = "no_reverse_name"  # the sending server's address has no name in DNS
+    UNAUTHENTICATED = "unauthenticated"  # SPF, DKIM or DMARC of the sender's domain
+    CONTENT_REFUSED = "content_refused"  # spam, or words that a filter minds
+    ATTACHMENT_REFUSED = "attachment_refused"  # a virus, or a kind of file that's not let in
+    MALFORMED = "malformed"  # headers or lines that RFC 5322 forbids
     TOO_LARGE = "too_large"
-    AUTHENTICATION = "authentication"
+    AUTHENTICATION = "authentication"  # sign-in is needed, or failed
+    ACCOUNT_SUSPENDED = "account_suspended"  # the relay's provider has stopped the sender's account
     TLS = "tls"
     RELAY_DENIED = "relay_denied"
+    RELAY_SUPPRESSED = "relay_suppressed"  # on the relay's own list of addresses not to mail
     SENDER_REFUSED = "sender_refused"
     SYSTEM_TROUBLE = "system_trouble"
     LINK_LOST = "link_lost"
@@ -216,6 +226,8 @@ class Outcome:
     state: State
     scope: Scope
     cause: Cause
+    #: Seconds that the reply asks us to wait before the next attempt, where it says so.
+    wait: float | None = None
 
     @property
     def burns_attempt(self) -> bool:

@@ -1,333 +1,384 @@
-"""What relays say, and what it means: the tables that `verdict` reads, from top to bottom.
+"""What relays say outright: words that count whatever the code, from top to bottom.
 
-Gathered from the IANA registry of enhanced status codes, RFC 3463, 4954, 5248, 5321, 7293, 7372,
-7504 and 7505, and from the published replies of Postfix, Exim, Sendmail, Gmail, Microsoft 365,
-Yahoo, Apple, Amazon SES and others. To teach it a new phrase, add a row; the first row that
-matches counts, so particular ones stand above general ones. Words are matched in lower case.
+The first row that matches counts, so particular rows stand above general ones; `hints` has the
+words that count only where no code is firm. To teach it another phrase, add a line; `notation`
+says how it is written. The comment at a phrase names those whose documents or sources have it;
+where there is none, many say it.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
-
+from notifier.delivery.notation import Saying
 from notifier.model import Cause, Scope
 
-#: A cause, and the scope where the words themselves tell it.
-Finding: TypeAlias = "tuple[Cause, Scope | None]"
-
-
-class Saying(NamedTuple):
-    """Words, and what they mean."""
-
-    words: str
-    cause: Cause
-    scope: Scope | None = None
-    #: The code's first digit where the words mean it only so; 0: any.
-    first_digit: int = 0
-
-
-#: Words that say it outright, whatever the code; the first match counts.
 SAYINGS: tuple[Saying, ...] = (
-    # the account's own limits: Gmail 5.4.5, Microsoft 365 5.1.90 and 4.5.x, SES, cPanel, GoDaddy
     Saying(
-        r"daily .{0,30}(quota|limit)|sending (quota|limit|rate)|(quota|limit).{0,40}per (hour|day)"
-        r"|(relay|message|submission|recipient) (rate )?limit.{0,20}exceed"
-        r"|exceeded .{0,40}(rate limit|sending limit|messages? per|(hour|dai)ly|max_?messages"
-        r"|threshold)"
-        r"|maximum (sending rate|credits|send rate)|throttling failure|sent to too many"
-        r"|unusual (rate|sending activity)|too many (messages|emails|e-mails|mails|recipients)"
-        r"|too much mail|excessive volume"
-        r"|submission quota|tenant.{0,30}exceeded|message submission rate",
-        Cause.RATE_LIMITED,
-        Scope.RELAY,
-    ),
-    Saying(
-        r"too many (\w+ )?(connections|sessions)|(connection|session)s? (limit|rate)"
-        r"|concurrent.{0,30}(connection|limit)|maximum number of connections|connection frequency",
-        Cause.RATE_LIMITED,
-        Scope.RELAY,
-    ),
-    Saying(
-        r"(receiving|receives) (mail|messages) (too quickly|at a rate)|recipient.{0,20}rate.?limit",
-        Cause.RATE_LIMITED,
+        Cause.RELAY_SUPPRESSED,
+        (
+            r"on (the|your|our)( \w+)? suppression list",  # Amazon SES
+            r"suppress(ed|ion)~(address|recipient)|(address|recipient)~\bsuppressed",  # Mailgun
+            r"previously (bounced|unsubscribed|complained)",  # Mailgun
+            r"bounced address|bounced in the past|has bounced before",  # SendGrid, SparkPost
+            r"inactive recipient.{0,80}(bounce|complain)",  # Postmark
+        ),
         Scope.RECIPIENT,
     ),
-    # it asks us to come again: only with 4yz, for 5yz means no
-    Saying(r"gr[ae]y.?list|postgrey|try again in \d+ ?s", Cause.GREYLISTED, None, 4),
-    # Microsoft 365: nobody of that name, in words that look like a block, or by RFC 7505's code
     Saying(
-        r"recipient ?not ?found|recipient address rejected: access denied.{0,80}"
-        r"(as\(\d+\)|outlook\.com)",
-        Cause.NO_SUCH_MAILBOX,
+        Cause.ACCOUNT_SUSPENDED,
+        (
+            r"bad outbound sender",  # Microsoft 365 5.1.8
+            r"(sending|outgoing|outbound)( \w+){0,3} IS STOPPED",  # Amazon SES, cPanel, Zoho
+            r"\byour( \w+)? account~\b(STOPPED|under review|probation)",  # SendGrid, Mailgun
+            r"\b(smtp|sender'?s?) account~STOPPED",  # SMTP2GO
+            r"you have been suspended|account~\bcompromised",  # Exim with cPanel
+            r"sender~(has been|is) (suspended|banned)( due to|:|$)",
+        ),
+        Scope.RELAY,
     ),
-    # the mailbox is full
+    # one mailbox gets too much at a time
     Saying(
-        r"(mail ?box|mail ?folder|inbox|account|user|recipient|quota|storage|disk|mail ?drop)"
-        r".{0,60}(is |was )?(\bfull\b|over.?quota|quota exceeded|exceed\w* .{0,30}(quota|storage)"
-        r"|out of (storage|space)|over its|storage limit)"
-        r"|over.?quota|quota (is )?exceeded|(disk|mailbox|storage) quota|insufficient quota"
-        r"|not enough (storage|space) .{0,20}(mailbox|user)"
-        r"|(exceed\w*|over|reached) .{0,30}(mailbox|mailfolder|storage|disk).{0,15}(limit|quota"
-        r"|size)"
-        r"|mailbox exceeded|mailbox.{0,20}exceeded the local limit",
+        Cause.RATE_LIMITED,
+        (
+            r"receiv(ing|es|ed) (mail|messages) (too quickly|at a rate)",  # Gmail 4.2.1
+            r"recipient~(rate.?limit|thread limit|received too many|receives too many)",  # Exchange
+            r"recipient has exceeded~rate",  # Yandex
+            r"too many~(for|to|by) this (recipient|user|mailbox)",
+        ),
+        Scope.RECIPIENT,
+    ),
+    # what this account may send in an hour or a day is used up
+    Saying(
+        Cause.QUOTA_SPENT,
+        (
+            r"(daily|hourly|monthly)~\b(LIMIT|credits?)\b",  # Gmail 5.4.5, Amazon SES, GoDaddy
+            r"LIMIT~(per|for|in) (an? |the |this )?(hour|day|month|24)",
+            r"\d+ (emails|messages|mails|recipients)?~per (hour|day)|max emails per hour",  # cPanel
+            r"exceeded~max_?(defers|messages|emails)",  # cPanel
+            r"sending LIMIT IS (exceed|reach|over)|submission ?quota",  # Microsoft 365
+            r"(relay|sending|MESSAGE) limit~(exceed|reached)",  # Gmail's relay service
+            r"reached (your|the)~(sending|MESSAGE|submission)~\b(limit|quota)",
+            r"OVER~(sending|submission|outgoing)~\b(limit|quota)|over quota for sending",
+            r"maximum credits|credits? (exceeded|exhausted)|insufficient credit",  # SendGrid
+            r"tenant~exceeded|exceeded~threshold of messages",  # Microsoft 365 5.7.705
+            r"sent too many MESSAGE|sent to too many|too many (MESSAGE|recipients)~(hour|day)\b",
+        ),
+        Scope.RELAY,
+    ),
+    # too many at a time: slower is enough
+    Saying(
+        Cause.RATE_LIMITED,
+        (
+            r"too many (\w+ )?(concurrent |simultaneous )?(\w+ )?(connections?|sessions?|sockets)",
+            r"(connection|session)s?( \w+)? (limit|rate|frequency)|trop de connexions",  # Orange
+            r"(concurrent|simultaneous)~(connection|session|limit)",
+            r"max(imum)?( number of)?( \w+)? connections|exceed\w*~\bconnections",  # Outlook S3115
+            r"maximum (sending|send) rate|throttling failure|sending rate",  # Amazon SES
+            r"(relay|MESSAGE|submission|recipient|sender|rcpt) (submission )?rate( \w+)? limit",
+            r"(relay|MESSAGE|submission|recipient|sender|rcpt) (submission )?rate( \w+)? exceed",
+            r"frequency limited|(sending|MESSAGE) frequency",  # QQ
+            r"unusual (rate|sending activity)|mail flood",  # Gmail 4.7.28, Zoho 5.4.6
+            r"too many (MESSAGE|recipients|rcpt)|recipients~\bexceed|exceed\w*~\brecipients",
+            r"too much mail|excessive (volume|number of)|message submission rate",  # Apple
+            r"\b(hl:(icc|ifc)|mi:(dmc|sfq|srb|ccl)|rp:(drc|rcl|trc))\b",  # NetEase
+            r"sending~too (fast|quickly|frequently|rapidly)",
+        ),
+        Scope.RELAY,
+    ),
+    # it asks us to come again: only with 4yz, for 5yz means no
+    Saying(
+        Cause.GREYLISTED,
+        (
+            r"gr[ae]y.?list|postgrey|(unknown|new) triplet",  # Postgrey, milter-greylist, SQLgrey
+            r"try (again|later)( \w+){0,2} (in|after) (\d+|an?|few|five) ?(s|m|h)",  # MDaemon
+            r"(please )?come back (in|later)|retry in \d",  # milter-greylist, Yandex
+            r"first time (we|you)|not yet authori[sz]ed to deliver|sender is not yet known",
+            r"temporar\w+ (deferred|rejected)~(first|new|unknown) sender",
+        ),
+        None,
+        4,
+    ),
+    # nobody of that name, in words that look like a block
+    Saying(
+        Cause.NO_SUCH_MAILBOX,
+        (
+            r"recipient ?not ?found",  # Exchange 5.1.10
+            # Microsoft 365 5.4.1: the directory of the receiver's domain doesn't have it
+            r"recipient address(es)? rejected ?: access denied.{0,80}(as\(\d+\)|outlook\.com)",
+            r"may not exist, they may be blacklisted",  # Exim with cPanel
+        ),
+    ),
+    # people and groups that choose whose mail they take
+    Saying(
+        Cause.RESTRICTED,
+        (
+            r"permission to (post|send~\b(group|list))",  # Gmail, Exchange
+            r"(are|is) not (a )?(subscrib|member of th(is|e) (mailing )?(list|group))",  # fml
+            r"(allowed|accepted|approved|permitted).senders? list|restricted to (members|internal)",
+            r"accept\w*( \w+){0,3} (from|by)~(members|internal|inside|people|authenticated)",
+            r"accept\w*( \w+){0,3} from~(organi[sz]ation|its domain|known senders|contacts)",
+            r"reject MESSAGE sent from outside",  # Microsoft 365 5.7.133 to 136
+            r"list is (closed|private|moderated)|(members|subscribers).only|private list",
+            r"resolver\.rst\.(auth|notauth|send|restrict)|restricted address",  # Exchange
+            r"REFUSED by (the |this )?(recipient|user|addressee)s?\b(?!'?s? (domain|org|serv|sys))",
+            r"(user|recipient|mailbox)~(not|does not) (want|wish)\w*~(mail|messages) from",
+            r"(in|on|by) (the )?(recipient|user|addressee)'?s?~(black|block|reject|deny|personal)",
+            r"personal.{0,12}(block|black|reject)|manually blocked senders",  # Mimecast
+            r"autoris\w+~(envoyer|publier)|permisos~publicar",  # Gmail's groups, French and Spanish
+        ),
+        Scope.RECIPIENT,
+    ),
+    Saying(
         Cause.MAILBOX_FULL,
+        (
+            r"(BOX|quota|storage|disk)~\b(full\b|over.?quota|out of (storage|space)|over its)",
+            r"(BOX|quota|storage|disk)~\b(quota IS exceed|storage limit|too full)",
+            r"(BOX|quota|storage|disk)~\bexceed\w*~(quota|storage|space|size limit)",
+            r"over.?quota|over the (allowed |maximum )?quota|quota IS (exceed|full|violat)",
+            r"(disk|mailbox|storage|user) quota|insufficient quota|quotaexceeded",  # Exchange
+            r"exceed\w*~\bquota|exceeded storage allocation|mailbox size limit",  # RFC 5321
+            r"(not enough|insufficient|no|out of)( \w+)? (storage|space)~(BOX)\b",
+            r"OVER~(mailbox|mailfolder|storage|disk|inbox)~\b(limit|quota|size)",
+            r"(mailbox|inbox|account)~(exceeded|reached)~(local |its |the )(limit|maximum)",
+            r"boîte~pleine|buz[oó]n~(lleno|llena)|casella~piena|postfach~voll|caixa~cheia",
+            r"hộp thư~đầy|(vượt|hết)~dung lượng",  # Vietnamese providers
+            r"收件箱.?满|邮箱.?满|(容量|空间).?(不足|已满)",  # QQ, NetEase
+        ),
+    ),
+    # who we are is not welcome: the client and its greeting (Postfix, Exim, Microsoft 365)
+    Saying(
+        Cause.BLOCKED,
+        (
+            r"client host .{0,60}(rejected|blocked|denied)",
+            r"(helo|ehlo)( command)? (rejected|invalid|name|denied)|introduce itself",
+            r"(invalid|bad|malformed|forged|fake) (helo|ehlo)|helohost",
+        ),
+        Scope.RELAY,
     ),
     # what it says is plainly not welcome
     Saying(
-        r"spam (classif|content|score|detect|or virus)|(scored|classif\w+|detected|identified"
-        r"|marked"
-        r"|considered|rejected) (as|for) .{0,10}spam|is (likely )?(spam|unsolicited)",
         Cause.CONTENT_REFUSED,
+        (
+            r"spam (classif|content|score|detect|or virus|filter|message|rejected|mail)",
+            r"(scored|classified|detected|identified|marked|considered|rejected) (as|for)~\bspam\b",
+            r"(recogni[sz]ed|flagged|tagged|suspected|suspicion) (as|of|to be)~\bspam",  # Yandex
+            r"looks? (to us )?like (a )?(spam|junk)|spam.?score|scored too many",  # SpamAssassin
+            r"(as|for|of) (\w+ )?(junk|unsolicited|bulk)\b",
+            r"is (likely |probably |most likely )?(spam|unsolicited|junk)|gtube",  # Gmail, rspamd
+            r"MESSAGE~spam~(reject|refus|discard)",  # Mail.ru
+            r"\bubl\b|\bdt:(spm|sum)\b|suspicious url|phish",  # NetEase
+        ),
     ),
-    # the receiver's checks of our domain, whose words look like those of a sign-in
-    Saying(r"dmarc|\bdkim\b|\bspf\b|sender is unauthenticated", Cause.BLOCKED),
-    # TLS and sign-in
+    # who we are is not welcome: no name for the address
     Saying(
-        r"must issue a? ?starttls|starttls (is )?required|(tls|encryption) (is )?(required|needed)"
-        r"|mta-sts|\bdane\b.{0,40}(fail|invalid|valid)|tlsa|certificate.{0,30}(expired|invalid"
-        r"|mismatch)",
-        Cause.TLS,
-    ),
-    Saying(
-        r"auth (command )?first|authentication (is )?(required|unsuccessful|failed|credentials)"
-        r"|must (be )?authenticate"
-        r"|log ?in (first|required)|not (logged in|authenticated)(?! .{0,20}(spf|dkim))"
-        r"|unauthenticated senders|application-specific password|(bad|invalid) (username|password"
-        r"|login)|username and password not accepted|client was not authenticated"
-        r"|smtp ?auth.{0,20}(disabled|required)|smtpclientauthentication is disabled",
-        Cause.AUTHENTICATION,
+        Cause.NO_REVERSE_NAME,
+        (
+            r"\bptr\b|reverse.?dns|reverse (lookup|name|host|resolution)|\brdns\b|fcrdns",
+            r"(ip |host)?name lookup failed|can not (find|resolve) your (reverse )?(host|ip|addr)",
+            r"unverif\w+ sending ip|mismatches client ip|no reverse|forward.confirmed",
+            r"(host|client|ip|server)~not (resolve|have a (valid )?(host)?name)",
+            r"(dynamic|generic|residential) (\w+ )?(ip|host|address|r?dns)",  # Outlook DY-001
+        ),
         Scope.RELAY,
     ),
-    # the sender is not ours to use
+    # who we are is not welcome: lists and reputation
     Saying(
-        r"sender (address |domain )?(was |is )?(reject|refus|denied|not (allowed|authori[sz]ed"
-        r"|owned))"
-        r"|not (allowed|authori[sz]ed|permitted) to send( as| from)?|sendasdenied"
-        r"|not owned by user|(unroutable|invalid|unknown) sender|purported responsible address"
-        r"|(from|sender'?s?) (address|domain).{0,40}(not (exist|valid|found|resolve)|invalid"
-        r"|match|reject)|identity changes|domain of sender address .{0,60}does not"
-        r"|send mail as|permissions? to send|sender verif\w+ failed|verification failed for",
-        Cause.SENDER_REFUSED,
+        Cause.BLOCKED,
+        (
+            r"spamhaus|spamcop|barracuda(central|networks)|sorbs|uceprotect|senderbase|cloudmark",
+            r"\b(dns|r)bls?\b|\brbl|(black|block|deny)[ -]?(list|hole)|realtime block|\(bl\)",
+            r"surbl|uribl|(dnsbl|ipcheck|reputation|senderscore)[\w.-]*\.\w+/\S*(ip|lookup|block)",
+            r"(low|poor|bad|no|negative|domain|ip|sender|email) reputation",
+            r"reputation~(block|reject|low|poor|degra)",
+            r"\(s31\d\d\)|\b(rp|sc|dy|ou)-00\d\b|\[(tss?|bl|ph)\d+\]",  # Outlook.com, Yahoo
+            r"\((rly|dyn|con|hvu|rtr|cld|dns):\w+\)",  # AOL
+            r"user complaints|unexpected volume",  # Yahoo
+            r"\b(hl:(rep|mep)|mi:(ipb|spb)|wm:bl[iu])\b",  # NetEase
+            r"your access to|\bbad ip\b|black ip",  # Cisco
+        ),
+    ),
+    Saying(
+        Cause.ATTACHMENT_REFUSED,
+        (
+            r"\bvirus(es)?\b(?! list)|malware|infected|trojan|\bworm\b|eicar|ransomware",
+            r"attach(ment|ed)s?~(REFUSED|unsafe|dangerous)|dangerous~(attachment|extension)",
+            r"REFUSED~(attachment|file ?(type|name|extension)|extension|executable)",  # amavis
+            r"because its content presents|potential security issue",  # Gmail
+            r"(password.protected|encrypted) (archive|zip)",
+        ),
+    ),
+    # the receiver's checks of our domain, whose words look like those of a sign-in
+    Saying(
+        Cause.UNAUTHENTICATED,
+        (
+            r"\bdmarc|\bdkim\b|\bspf\b|domainkeys|\barc (seal|validation)",
+            r"sender is unauthenticated|unauthenticated (email|mail|message)",  # Yahoo, Gmail
+            r"does not have authentication information|authentication checks",  # Gmail 5.7.26
+            r"required authentication level|email authentication",  # Microsoft 365 5.7.515
+            r"anti.?spoof|spoofed (sender|address|from)|(fake|forged) (sender|from)",  # Mimecast
+        ),
+    ),
+    Saying(
+        Cause.RATE_LIMITED,
+        (r"rate limit(s|ed)?\b|ratelimit|exceed\w*~rate",),  # Gmail, Microsoft 365, Mail.ru
+        Scope.RELAY,
+    ),
+    Saying(
+        Cause.TLS,
+        (
+            r"must issue (a )?starttls|starttls (command )?(is )?(required|first|not supported)",
+            r"(tls|ssl|encryption|encrypted|secure connection)( connection)? IS (required|needed)",
+            r"(tls|ssl|secure)( connection)? IS (attempted|handshake|version|negotiation|failed)",
+            r"requires? (tls|ssl|encryption|starttls|a secure)|tls connection|tls (is )?mandatory",
+            r"handshake fail|tls alert|tls not available|(weak|unsupported|no shared) ciphers?",
+            r"mta-sts|\bdane\b|tlsa|dnssec|cipher strength",  # Microsoft 365 5.7.32x
+            r"certificates?~(expired|invalid|mismatch|not (match|trusted|valid)|untrusted)",
+            r"certificates?~(verif\w+ fail|self.signed|identit)",
+        ),
+    ),
+    Saying(
+        Cause.AUTHENTICATION,
+        (
+            r"auth (command )?first|\bauth error|\bauth(entication)?~(is )?(required|needed|fail)",
+            r"\bauth(entication)?~(unsuccessful|credentials|unsupported|mechanism)",
+            r"(requires?|must|need to|have to|please) (smtp )?(be )?auth(enticat|ori[sz])\w*",
+            r"log ?in (first|required|fail)|(sign|log) in to your|not (logged|signed) in",
+            r"unauthenticated senders|not authenticated|(application-specific|app) password",
+            r"(bad|invalid|incorrect|wrong) (user ?name|password|login|credentials(?! for relay))",
+            r"username and password not accepted|basic authentication is disabled",  # Microsoft 365
+            r"smtp ?auth~(disabled|required)|smtpclientauthentication|turn on smtp auth",  # cPanel
+            r"did not authenticate|without auth|(no|not) valid credentials",
+            r"unauthori[sz]ed ip address",  # Brevo
+        ),
         Scope.RELAY,
     ),
     # it does not carry our mail to others
     Saying(
-        r"relay(ing)? (access )?(is )?(denied|not (permitted|allowed))|not (permitted"
-        r"|allowed) to relay"
-        r"|rcpthosts|no relaying|unable to relay|relaying (is )?(denied|prohibited|mail)"
-        r"|credentials for relay"
-        r"|not configured to relay|relay not permitted|we do not relay|cannot relay"
-        r"|address is not verified|identities failed",
         Cause.RELAY_DENIED,
+        (
+            r"relay(ing)?( mail| access| attempt| operation)? IS (REFUSED|disabled)",
+            r"(not|never) (permitted|allowed|willing|able|authori[sz]ed|configured) to relay",
+            r"unable to relay|rcpthosts|no relaying|does not relay\b|can not relay|denies relay",
+            r"as a relay|open relay not|relay check|through this server without",  # MessageLabs
+            r"credentials for relay|address is not verified|identities failed",  # Gmail, Amazon SES
+            r"sandbox (domain|subdomain)~not allowed",  # Mailgun
+            r"delivery (is )?not allowed to this address|local user only",  # hMailServer, Coremail
+            r"(?<!sender )(?<!your )\bdomain~not (a )?(local|hosted|handled|served|accepted)",
+            r"\bdomain~is not (in my|one of)|not (hosted|served) here|not a gateway",  # qmail
+            r"recipient domain not|accept mail for (the recipient|that domain)",
+            r"not accept (mail|messages) for the domain|is not the final destination",  # Exchange
+        ),
         Scope.RELAY,
     ),
-    # the mailbox is closed
+    # the sender is not ours to use
     Saying(
-        r"(?<!your )(account|mailbox|user|recipient)( \S+@\S+)? (is |has been |was |temporar\w+ )*"
-        r"(disabled|suspended|inactive|deactivated|locked|blocked)|disabled recipient"
-        r"|\b(account|mailbox|user)\(s\) .{0,20}disabled|inactive (user|account|mailbox|e-?mail)"
-        r"|est bloque\. the recipient",
+        Cause.SENDER_REFUSED,
+        (
+            r"sender (email )?(address |domain )?IS (<@>)? ?(REFUSED|ABSENT|not (owned|verified))",
+            r"not (allowed|authori[sz]ed|permitted) to send\b|permissions? to send",
+            r"not owned by|sendasdenied|send mail as|send as this",  # Exchange, Yandex, Gmail
+            r"(unrout?e?able|invalid|unknown|bad|illegal|unverified) (sender|return|mail from)",
+            r"(unroutable|invalid|unknown|bad|unresolvable) (from\b|envelope)",  # Exim
+            r"verified sender|sender identity|unregistered domains?",  # SendGrid, Microsoft 365
+            r"(from|sender'?s?|return|reply)( email)? ?(address|domain|path)~(ABSENT|match)",
+            r"(from|sender'?s?|return|reply)( email)? ?(address|domain|path)~does not",
+            r"(from|sender'?s?|return|reply)( email)? ?(address|domain|path)~REFUSED",
+            r"sender( domain)?~can not be (resolv|verif)|domain of sender",  # Sendmail
+            r"identity changes|purported responsible address|bad sender",  # Gmail, Courier
+            r"mail from:? ?<@>~(invalid|not|REFUSED)|badmailfrom|null sender",  # qmail
+            r"sender verif\w+|verif\w+ failed for|callout|sender~mis ?match",  # Exim
+            r"envelope sender~(bad|not|REFUSED)|host denies the sender",  # qmail, NetEase
+            r"(problem with|missing|without|no) (the |a )?sender'?s?( email)? (addr|domain)",
+        ),
+        Scope.RELAY,
+    ),
+    Saying(
         Cause.MAILBOX_DISABLED,
+        (
+            r"(?<!your )(account|mailbox|user|recipient)(\(s\)|s)?( (?!and )\S+)? IS SHUT",
+            r"(?<!your )(account|mailbox|user|recipient)( <@>)? IS (temporarily|currently) SHUT",
+            r"(account|mailbox|user)( <@>| \S+)? temporar\w+ SHUT|est bloque\. the",  # La Poste
+            r"SHUT (recipient|user|account|mailbox|email|address)",
+            r"no longer (accept\w*|receiv\w*|in use|active|valid|used|in service)",
+            r"longer with the company|ability to receive (mail|email) IS disabled",  # GoDaddy
+            r"(mailbox|account)~not (accepting|active|enabled|activated)",
+            r"(hộp thư|tài khoản)~khó[aá]",
+        ),
+    ),
+    # the receiving side goes round in circles (Postfix, Exim, Sendmail, qmail, Exchange)
+    Saying(
+        Cause.MAIL_LOOP,
+        (
+            r"(mail|routing|email|forward\w*|message) loop|loop(s|ing)? (detected|back)",
+            r"is looping|looping message|loops back to|delivered-to line",
+            r"too many hops|hop count|(too many|maximum)~received.? headers",
+            r"lowest numbered mx record points to local",
+        ),
     ),
     # the relay itself is full or going down
     Saying(
-        r"insufficient (system |disk )?(storage|space|resources)|out of (disk|memory)"
-        r"|disk (is )?full"
-        r"|queue file|shutting down",
         Cause.SYSTEM_TROUBLE,
+        (
+            r"insufficient (system |disk )?(storage|space|resources)|out of (disk|memory)",
+            r"disk (is )?full|no space left|low on (disk|storage|space)|system storage",
+            r"queue file|shutting down",
+        ),
         Scope.RELAY,
     ),
-    # who we are is not welcome: address lists, reputation, reverse DNS, SPF, DKIM, DMARC
+    # who we are, or what we did, is not welcome
     Saying(
-        r"client host .{0,60}(rejected|blocked|denied)|(helo|ehlo) command rejected"
-        r"|\bptr\b|reverse.?dns|reverse (lookup|name)|rdns|ip name lookup failed"
-        r"|name lookup failed|unverif\w+ sending ip|mismatches client ip|fcrdns",
         Cause.BLOCKED,
-        Scope.RELAY,
+        (
+            r"\b(ips?|ip[ -]?address(es)?|netblock|ip range)\b~\b(REFUSED|listed|hangup)",
+            r"\b(network|server)\b~\b(block|bann|not allowed|restricted)",
+            r"blocked (by|for|using|due|because|as)|blocked - see|\bbanned|refused by",
+            r"not in (the )?whitelist|(open|exploitable) (relay|proxy)|traffic not accepted",
+            r"rejected using|(?<!not )listed (at|in|by|on)\b",
+            r"not accepting connections|connections? (not|will not be) accepted",  # Apple, Yahoo
+            r"use the smtp server of your isp|no access from|sender id\b|access denied",
+            r"policy (reasons?|rejection|violation|restriction)|(local|security|site) policy",
+            r"has a policy that|not a trusted|untrusted (sender|host)",  # Gmail
+            r"too many (invalid|unknown|bad) (recipients|users)|invalid recipients|harvest",
+            r"suspicious activity|spam(bot|mer| source)|spamm?(ing|ers?)\b|abus(e|ive)\b",
+            r"send(s|ing)? spam|administrative(ly)? prohibit",
+            r"too soon|talk(s|ed|ing)? too early|pipelining|before~(greeting|banner)",  # Postfix
+            r"accept\w*( \w+){0,4} (over )?ipv6|geographic|country~(block|not)",  # Microsoft 365
+        ),
     ),
+    # headers and lines that the standards forbid (RFC 5322, RFC 2047)
     Saying(
-        r"spamhaus|spamcop|barracudacentral|\b(dns|r)bl\b|(black|block|deny).?list"
-        r"|proofpoint\.com/dnsbl"
-        r"|low reputation|poor reputation|ip reputation|bad reputation|domain reputation"
-        r"|\b(ips?|ip address|network|server|netblock)\b.{0,40}(block|banned|not allowed"
-        r"|restricted)"
-        r"|blocked (by|for|using|due)"
-        r"|blocked - see|not in whitelist|(open|exploitable) (relay|proxy)"
-        r"|not accepting connections"
-        r"|connections? (not|will not be) accepted|use the smtp server of your isp|no access from"
-        r"|unauthenticated email|sender id\b"
-        r"|user complaints|unexpected volume|policy reasons|local policy"
-        r"|has a policy that prohibited|access denied|not a member of|permission to post",
-        Cause.BLOCKED,
+        Cause.MALFORMED,
+        (
+            r"not rfc ?\d+.?compliant|rfc[ -]?2?822~(complian|violat)|rfc ?5322|8-?bit",
+            r"(MESSAGE|headers?) IS (malformed|not valid|incomplete|corrupt)",
+            r"malformed (mime|message|header|mail)|multiple addresses in from",
+            r"unicode character in a disallowed|encoded-word syntax",  # Gmail
+            r"bare (lf|cr|newline|line feed)|stray newline|nul(l)? (characters?|bytes?)",
+            r"(missing|duplicate|multiple|invalid|bad|empty) (\S+ )?(header|field)s?\b",
+            r"(missing|duplicated?|no|lacks? a?) ?(from|date|message.?id|subject)\b",
+            r"headers? error|(from|sender)\"? (address )?(header|field)",
+            r"lines? (is )?(longer|too long)|incorrectly terminated",
+        ),
     ),
     # what it says is not welcome
     Saying(
-        r"virus|malware|phish|infected|\bspam\b(?!haus)|\bube\b|\buce\b|\bjunk\b|unsolicited"
-        r"|content (was )?(reject|refus|block|filter|restrict|presents)|message content"
-        r"|(message|mail) filtered|suspicious due to the (nature|content)"
-        r"|attachment.{0,40}(block|not allowed|prohibited|reject|refus)|because its content"
-        r"|not rfc ?\d+.?compliant|rfc ?5322|multiple addresses in from|8-bit data"
-        r"|(message|mail|headers?) (is |was )?malformed"
-        r"|headers? too large|unicode character in a disallowed|encoded-word syntax"
-        r"|bare (lf|cr)|suspicious url",
         Cause.CONTENT_REFUSED,
+        (
+            r"\bspam\b(?!haus)|\bube\b|\buce\b|\bjunk\b|unsolicited|bulk mail|advertis",
+            r"content IS (REFUSED|filter|presents|not)|message content|headers? too large",
+            r"MESSAGE (filter|examination|policy|check|scan)|suspicious due to the",
+            r"(bad|inappropriate|offensive|objectionable|REFUSED) (content|words?|url|link)",
+            r"contain(s|ing)~(url|link|domain)~(list|malicious|REFUSED)|body filter",
+            r"quarantin|anti.?spam|垃圾邮件|thư rác",
+        ),
     ),
     Saying(
-        r"too (big|large)\b|message (size|length)|size.{0,30}(exceed|limit)|line (limit|length|too)"
-        r"|line too long|exceeds? (fixed )?(maximum|limit).{0,20}size|larger than|size limit",
         Cause.TOO_LARGE,
+        (
+            r"too (big|large)\b|(message|mail|attachment)( is)? too long|mailsize",
+            r"(message|mail|email|attachment|data) (size|length)|size limit|line (limit|length)",
+            r"size.{0,30}(exceed|limit|larger|bigger)|exceed\w*~\bsize|(larger|bigger) than",
+            r"maximum~\b(size|bytes)|exceeds? (fixed )?(maximum|limit)~size",
+            r"(vượt quá|quá) (kích thước|lớn)|(邮件|附件).{0,6}(过大|超过)",
+        ),
     ),
 )
-
-#: The IANA registry of enhanced status codes by subject and detail, where the code itself is
-#: decisive; None leaves it to the words.
-REGISTERED: dict[str, Finding] = {
-    "1.1": (Cause.NO_SUCH_MAILBOX, None),
-    "1.2": (Cause.DOMAIN_NOT_FOUND, None),
-    "1.3": (Cause.BAD_ADDRESS, None),
-    "1.4": (Cause.BAD_ADDRESS, None),
-    "1.6": (Cause.NO_SUCH_MAILBOX, None),
-    "1.7": (Cause.SENDER_REFUSED, Scope.RELAY),
-    "1.8": (Cause.SENDER_REFUSED, Scope.RELAY),
-    "1.9": (Cause.SYSTEM_TROUBLE, None),
-    "1.10": (Cause.DOMAIN_NOT_FOUND, None),  # null MX (RFC 7505)
-    "1.90": (Cause.RATE_LIMITED, Scope.RELAY),  # Microsoft 365: the sender's daily limit
-    "2.2": (Cause.MAILBOX_FULL, None),
-    "2.3": (Cause.TOO_LARGE, None),
-    "3.1": (Cause.SYSTEM_TROUBLE, Scope.RELAY),
-    "3.2": (Cause.SYSTEM_TROUBLE, Scope.RELAY),
-    "3.4": (Cause.TOO_LARGE, None),
-    "4.1": (Cause.SYSTEM_TROUBLE, None),
-    "4.3": (Cause.SYSTEM_TROUBLE, None),
-    "4.5": (Cause.RATE_LIMITED, Scope.RELAY),  # congestion; Gmail's 5.4.5 is its daily limit
-    "4.6": (Cause.SYSTEM_TROUBLE, None),
-    "4.7": (Cause.SYSTEM_TROUBLE, None),
-    "5.3": (Cause.RATE_LIMITED, Scope.RELAY),
-    "5.6": (Cause.AUTHENTICATION, Scope.RELAY),
-    "6.0": (Cause.CONTENT_REFUSED, None),
-    "6.1": (Cause.CONTENT_REFUSED, Scope.MESSAGE),
-    "6.2": (Cause.CONTENT_REFUSED, Scope.MESSAGE),
-    "6.3": (Cause.CONTENT_REFUSED, Scope.MESSAGE),
-    "6.4": (Cause.CONTENT_REFUSED, Scope.MESSAGE),
-    "6.5": (Cause.CONTENT_REFUSED, Scope.MESSAGE),
-    "6.6": (Cause.CONTENT_REFUSED, Scope.MESSAGE),
-    "6.7": (Cause.SMTPUTF8_NEEDED, None),
-    "6.8": (Cause.SMTPUTF8_NEEDED, None),
-    "6.9": (Cause.SMTPUTF8_NEEDED, None),
-    "6.10": (Cause.SMTPUTF8_NEEDED, None),  # deprecated: RFC 6531 writes 6.9
-    "7.4": (Cause.TLS, None),
-    "7.5": (Cause.TLS, None),
-    "7.8": (Cause.AUTHENTICATION, Scope.RELAY),
-    "7.10": (Cause.TLS, Scope.RELAY),
-    "7.11": (Cause.TLS, Scope.RELAY),
-    "7.12": (Cause.AUTHENTICATION, Scope.RELAY),
-    "7.13": (Cause.MAILBOX_DISABLED, None),
-    "7.16": (Cause.TOO_LARGE, None),
-    "7.17": (Cause.NO_SUCH_MAILBOX, None),  # RFC 7293: it has another owner now
-    "7.18": (Cause.NO_SUCH_MAILBOX, None),
-}
-
-#: Words that say it in passing, or that decisive codes would put differently.
-HINTS: tuple[Saying, ...] = (
-    Saying(
-        r"(account|mailbox|user|recipient|address).{0,60}(disabled|suspended|inactive|deactivated"
-        r"|locked|discontinued)|mailbox.{0,10}not accepting|no longer valid",
-        Cause.MAILBOX_DISABLED,
-    ),
-    Saying(
-        r"(no such|unknown|unrouteable|invalid|illegal|non-?existent|nonexist\w+|bad) (local )?"
-        r"(user|recipient|mail ?box|address|account|alias|person|e-?mail|local part)"
-        r"|(user|recipient|mail ?box|address|account|alias|e-?mail|no \w+)( \S+)?,? "
-        r".{0,50}(unknown|not (be )?found|does(n't| not) (exist|have)|invalid|unavailable"
-        r"|no longer (on|here|at|exist)|not (known|listed|exist|valid|a valid|correct))"
-        r"|doesn'?t have an? .{1,60}account|no mailbox here|no valid recipients?"
-        r"|unknown or illegal|user.?unknown|is not a (valid|known)|(has|have) moved"
-        r"|not listed in|address error|invalid recipient",
-        Cause.NO_SUCH_MAILBOX,
-    ),
-    Saying(
-        r"(host|domain)( or domain)?( name)? .{0,40}(unknown|not (be )?found|does(n't"
-        r"| not) (exist|accept)"
-        r"|not exist)|unknown (host|domain)|no such (host|domain)|illegal host|\bno mx\b|null mx"
-        r"|(?<![@\w.])[\w-]+(\.[\w-]+)*\.[a-z]{2,} does(n't| not) exist|nxdomain"
-        r"|couldn't find any host|dns (lookup|error)|name service error|host unknown",
-        Cause.DOMAIN_NOT_FOUND,
-    ),
-    Saying(r"syntax|bad address|malformed address", Cause.BAD_ADDRESS),
-    Saying(
-        r"service (currently |temporarily )?(not available|unavailable)"
-        r"|system not (accepting|available)|server busy|under maximum load|too busy",
-        Cause.SYSTEM_TROUBLE,
-        Scope.RELAY,
-    ),
-    Saying(
-        r"slow down|rate.?limit|throttl|too (fast|quickly|frequently|many|much)|over the limit"
-        r"|try again later, closing",
-        Cause.RATE_LIMITED,
-        Scope.RELAY,
-        4,
-    ),
-    Saying(
-        r"time[d ]?.?out|not reachable|unable to (connect|deliver)|not (be )?delivered (for"
-        r"|within)|temporar"
-        r"|delivery failed|could not (be )?deliver|accept our requests to connect"
-        r"|connection (refused|reset)"
-        r"|socket error"
-        r"|internal|system (error|trouble)|mailer error|operating system|try again|looping"
-        r"|mail loop"
-        r"|lookup failure|queue too long|\bldap\b",
-        Cause.SYSTEM_TROUBLE,
-    ),
-    Saying(r"recipient address rejected|destinataire", Cause.NO_SUCH_MAILBOX),
-    Saying(r"\bblocked\b|\bpolicy\b|not allowed|\bdenied\b|not authori[sz]ed", Cause.BLOCKED),
-)
-
-#: What the registered but vague codes mean where no words help.
-VAGUE: dict[str, Finding] = {
-    "1.0": (Cause.BAD_ADDRESS, None),
-    "2.0": (Cause.MAILBOX_DISABLED, None),
-    "2.1": (Cause.MAILBOX_DISABLED, None),
-    "2.4": (Cause.SYSTEM_TROUBLE, None),
-    "3.0": (Cause.SYSTEM_TROUBLE, None),
-    "3.3": (Cause.SYSTEM_TROUBLE, None),
-    "3.5": (Cause.SYSTEM_TROUBLE, None),
-    "4.0": (Cause.SYSTEM_TROUBLE, None),
-    "4.2": (Cause.SYSTEM_TROUBLE, None),
-    "4.4": (Cause.DOMAIN_NOT_FOUND, None),
-    "6.11": (Cause.CONTENT_REFUSED, None),
-    "7.0": (Cause.BLOCKED, None),
-    "7.1": (Cause.BLOCKED, None),
-    "7.2": (Cause.BLOCKED, None),
-    "7.3": (Cause.TLS, None),
-    "7.6": (Cause.BLOCKED, None),
-    "7.7": (Cause.CONTENT_REFUSED, None),
-    "7.9": (Cause.BLOCKED, None),
-    "7.14": (Cause.BLOCKED, None),
-    "7.15": (Cause.BLOCKED, None),
-    "7.19": (Cause.SYSTEM_TROUBLE, None),
-}
-
-#: The basic code where nothing else speaks (RFC 5321 section 4.2.3, RFC 4954 section 6).
-BASIC: dict[int, Finding] = {
-    421: (Cause.SYSTEM_TROUBLE, Scope.RELAY),
-    432: (Cause.AUTHENTICATION, Scope.RELAY),
-    450: (Cause.SYSTEM_TROUBLE, None),
-    451: (Cause.SYSTEM_TROUBLE, None),
-    452: (Cause.SYSTEM_TROUBLE, None),
-    454: (Cause.AUTHENTICATION, Scope.RELAY),
-    500: (Cause.OTHER, Scope.RELAY),  # 500 to 504: it did not understand us
-    501: (Cause.BAD_ADDRESS, None),
-    502: (Cause.OTHER, Scope.RELAY),
-    503: (Cause.OTHER, Scope.RELAY),
-    504: (Cause.OTHER, Scope.RELAY),
-    521: (Cause.DOMAIN_NOT_FOUND, None),  # RFC 7504: it accepts no mail
-    530: (Cause.AUTHENTICATION, Scope.RELAY),
-    534: (Cause.AUTHENTICATION, Scope.RELAY),
-    535: (Cause.AUTHENTICATION, Scope.RELAY),
-    538: (Cause.TLS, Scope.RELAY),
-    551: (Cause.NO_SUCH_MAILBOX, None),
-    552: (Cause.MAILBOX_FULL, None),
-    553: (Cause.BAD_ADDRESS, None),
-    555: (Cause.OTHER, Scope.RELAY),  # a parameter that it had offered
-    556: (Cause.DOMAIN_NOT_FOUND, None),  # RFC 7504
-}

@@ -12,6 +12,10 @@ A greylisting server (RFC 6647) lets the second attempt in once some minutes hav
 and most others ask for five. Coming sooner is in vain, so such a retry never comes before `first`
 or five minutes, whichever is shorter; its jitter only ever adds, and its wait grows no further than
 a quarter of an hour, for the server has said itself that it will take the message soon.
+
+A reply that says how long ("try again in 300 seconds", `waits`) is taken at its word for the first
+attempts, never longer than `longest`; one that keeps saying so gets the policy's growing waits,
+where these are longer.
 """
 
 from __future__ import annotations
@@ -32,6 +36,10 @@ if TYPE_CHECKING:
 #: Seconds; what greylisting servers commonly ask for.
 GREYLIST_FIRST = 300.0
 GREYLIST_LONGEST = 900.0
+#: Attempts after which a reply that asks for a wait is taken at its word.
+BELIEVED = 3
+#: Seconds; a wait that a reply asks for is at least this.
+SHORTEST_ASKED = 1.0
 #: No jitter takes more than this share off a wait.
 LEAST = 0.5
 #: Seconds until a delivery that was given back is due again: the relay's trouble, not its own.
@@ -66,6 +74,9 @@ class RetryPolicy:
     def __init__(self, settings: RetrySettings, random: _random.Random | None = None) -> None:
         random = random or _random.Random()  # noqa: S311 - spreads retries; no secret
         stop = stop_before_delay(settings.horizon)
+        self._random = random
+        self._jitter = settings.jitter
+        self._longest = settings.longest
         self._ordinary = Retrying(wait=_ordinary_wait(settings, random), stop=stop)
         self._greylisted = Retrying(wait=_greylist_wait(settings, random), stop=stop)
         #: Seconds until a delivery given back for the relay's trouble may be tried again.
@@ -84,8 +95,16 @@ class RetryPolicy:
         state.start_time = min(first_attempt_at, now)
         state.outcome_timestamp = now
         state.attempt_number = max(1, attempts)
-        state.upcoming_sleep = policy.wait(state)
+        state.upcoming_sleep = self._wait(outcome, attempts, policy.wait(state))
         return None if policy.stop(state) else now + state.upcoming_sleep
+
+    def _wait(self, outcome: Outcome, attempts: int, usual: float) -> float:
+        """The seconds that the reply asked for, or the `usual` ones."""
+        if outcome.wait is None:
+            return usual
+        asked = min(self._longest, max(SHORTEST_ASKED, outcome.wait))
+        asked *= 1 + self._random.uniform(0.0, self._jitter)
+        return asked if attempts <= BELIEVED else max(asked, usual)
 
 
 def _ordinary_wait(settings: RetrySettings, random: _random.Random) -> wait_base:

@@ -2,9 +2,9 @@
 
 Three questions, each answered by a table:
 
-1. *Cause*: why. A text that says it outright (`SAYINGS`), then the enhanced status code
-   (RFC 3463, the IANA registry: `REGISTERED`), then the vaguer texts (`HINTS`), then the basic
-   code at its stage (RFC 5321, RFC 4954: `BASIC`).
+1. *Cause*: why. A text that says it outright (`phrasebook`), then an enhanced status code that is
+   firm (`registry`: IANA's and the providers' own), then words said in passing (`hints`), then a
+   vaguer code, then the basic code at its stage (RFC 5321, RFC 4954).
 2. *Scope*: whom it concerns. The session's trouble (sign-in, TLS, sender, a client not welcome)
    is the relay's; anything said about the recipient at RCPT is the recipient's; anything said
    about the content is the message's.
@@ -29,28 +29,27 @@ Decisions worth knowing:
 
 from __future__ import annotations
 
-import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from notifier.delivery.phrasebook import BASIC, HINTS, REGISTERED, SAYINGS, VAGUE
+from notifier.delivery.hints import HINTS
+from notifier.delivery.notation import essence
+from notifier.delivery.phrasebook import SAYINGS
+from notifier.delivery.registry import AT_STAGE, BASIC, BASIC_AT, FIRM_CODES, VAGUE_CODES
+from notifier.delivery.waits import told_wait
 from notifier.model import Cause, Outcome, Scope, Stage, State
 
 if TYPE_CHECKING:
-    from notifier.delivery.phrasebook import Finding, Saying
+    import re
+
+    from notifier.delivery.notation import Saying
+    from notifier.delivery.registry import Finding
     from notifier.model import Reply, Submission
 
 _ACCEPTED = Outcome(State.ACCEPTED, Scope.MESSAGE, Cause.ACCEPTED)
 _IN_DOUBT = Outcome(State.UNKNOWN, Scope.MESSAGE, Cause.LINK_LOST)
 _NONSENSE_IN_DOUBT = Outcome(State.UNKNOWN, Scope.MESSAGE, Cause.NOT_SMTP)
 _UNMADE = Outcome(State.REFUSED, Scope.MESSAGE, Cause.RENDER_FAILED)
-
-#: What a bare 4yz or 5yz at this step is about.
-AT_STAGE: dict[Stage, Cause] = {
-    Stage.MAIL: Cause.SENDER_REFUSED,
-    Stage.RCPT: Cause.NO_SUCH_MAILBOX,
-    Stage.BODY: Cause.CONTENT_REFUSED,
-}
 
 #: Steps that are about one thing alone, whatever the words; by the code's first digit. A 4yz to
 #: AUTH is the relay's own trouble: the password may be right.
@@ -59,16 +58,34 @@ FIRM: dict[tuple[Stage, int], Finding] = {
     (Stage.STARTTLS, 5): (Cause.TLS, Scope.RELAY),
     (Stage.AUTH, 5): (Cause.AUTHENTICATION, Scope.RELAY),
 }
-#: Characters of a reply that are looked at.
-LONGEST_TEXT = 2000
+#: Findings kept: one refusal is much like the next, but for the address.
+REMEMBERED = 2048
 #: Causes that are the message's, even where the session would be blamed at that stage.
-OF_THE_MESSAGE = frozenset({Cause.TOO_LARGE, Cause.SMTPUTF8_NEEDED})
+OF_THE_MESSAGE = frozenset({Cause.TOO_LARGE, Cause.SMTPUTF8_NEEDED, Cause.MALFORMED})
 #: Causes that are the session's, at every stage.
 OF_THE_RELAY = frozenset(
-    {Cause.AUTHENTICATION, Cause.TLS, Cause.RELAY_DENIED, Cause.SENDER_REFUSED, Cause.NOT_SMTP}
+    {
+        Cause.AUTHENTICATION,
+        Cause.ACCOUNT_SUSPENDED,
+        Cause.QUOTA_SPENT,
+        Cause.TLS,
+        Cause.RELAY_DENIED,
+        Cause.SENDER_REFUSED,
+        Cause.NOT_SMTP,
+    }
 )
-#: Of these, what a relay that has taken other messages can only mean of one recipient.
-NARROWED = frozenset({Cause.RELAY_DENIED, Cause.SENDER_REFUSED, Cause.BLOCKED, Cause.TLS})
+#: Of the session's, what a relay that has taken other messages can only mean of one recipient.
+NARROWED = frozenset(
+    {
+        Cause.RELAY_DENIED,
+        Cause.SENDER_REFUSED,
+        Cause.BLOCKED,
+        Cause.NO_REVERSE_NAME,
+        Cause.UNAUTHENTICATED,
+        Cause.RESTRICTED,
+        Cause.TLS,
+    }
+)
 #: Steps that know the recipient.
 TRANSACTION = frozenset({Stage.RCPT, Stage.DATA, Stage.BODY})
 
@@ -91,7 +108,11 @@ def judge(submission: Submission, *, is_proven: bool = False) -> Outcome:
     scope = _scope(cause, told, reply, submission.stage)
     if scope is Scope.RELAY and is_proven and _is_about_one(cause, reply, submission.stage):
         scope = Scope.RECIPIENT if submission.stage is Stage.RCPT else Scope.MESSAGE
-    return Outcome(_state(scope, reply), scope, cause)
+    if scope is Scope.RELAY and cause is Cause.UNREACHABLE:
+        cause = Cause.SYSTEM_TROUBLE  # it answers us, so the time that ran out is its own
+    state = _state(scope, reply)
+    wait = told_wait(reply.text) if state is State.DEFERRED else None
+    return Outcome(state, scope, cause, wait)
 
 
 def classify(reply: Reply, stage: Stage | None = None) -> Finding:
@@ -102,27 +123,28 @@ def classify(reply: Reply, stage: Stage | None = None) -> Finding:
     first_digit = reply.code // 100
     if stage is not None and (stage, first_digit) in FIRM:
         return FIRM[stage, first_digit]
-    text = _essence(reply.text)
     detail = reply.enhanced.partition(".")[2]
-    if reply.code == 421 and stage not in TRANSACTION:  # noqa: PLR2004 - RFC 5321: closing
-        return _match(_compiled(SAYINGS), text, first_digit) or BASIC[421]
+    return _find(reply.code, detail, essence(reply.text), stage)
+
+
+@lru_cache(REMEMBERED)
+def _find(code: int, detail: str, text: str, stage: Stage | None) -> Finding:
+    """The first table that knows; `text` is an essence."""
+    digit = code // 100
+    if code == 421 and stage is not None and stage not in TRANSACTION:  # noqa: PLR2004 - RFC 5321: closing
+        return _match(_compiled(SAYINGS), text, digit) or BASIC[421]
     return (
-        _match(_compiled(SAYINGS), text, first_digit)
-        or REGISTERED.get(detail)
-        or _match(_compiled(HINTS), text, first_digit)
-        or VAGUE.get(detail)
-        or _basic(reply.code, stage)
+        _match(_compiled(SAYINGS), text, digit)
+        or FIRM_CODES.get(detail)
+        or _match(_compiled(HINTS), text, digit)
+        or VAGUE_CODES.get(detail)
+        or _basic(code, stage)
     )
 
 
-def _essence(text: str) -> str:
-    """Lower case, and bounded: what a text is about stands at its beginning or its end."""
-    if len(text) > LONGEST_TEXT:
-        text = f"{text[: LONGEST_TEXT // 2]} {text[-LONGEST_TEXT // 2 :]}"
-    return text.lower()
-
-
 def _basic(code: int, stage: Stage | None) -> Finding:
+    if stage is not None and (stage, code) in BASIC_AT:
+        return BASIC_AT[stage, code]
     if code in BASIC:
         return BASIC[code]
     if code < 500 or stage is None:  # noqa: PLR2004 - 4yz
@@ -167,7 +189,7 @@ def _out_of_place(stage: Stage) -> Outcome:
 
 @cache
 def _compiled(sayings: tuple[Saying, ...]) -> tuple[tuple[re.Pattern[str], Saying], ...]:
-    return tuple((re.compile(saying.words), saying) for saying in sayings)
+    return tuple((saying.pattern(), saying) for saying in sayings)
 
 
 def _match(

@@ -46,6 +46,13 @@ _TABLE: dict[Cause, tuple[str, str]] = {
         N_("Mailbox switched off"),
         N_("The account is closed or suspended at its provider: ask the person for another one."),
     ),
+    Cause.RESTRICTED: (
+        N_("Takes mail from chosen senders only"),
+        N_(
+            "The mailbox or group lets only certain senders in: ask its owner to allow yours, or "
+            "for another address."
+        ),
+    ),
     Cause.DOMAIN_NOT_FOUND: (
         N_("No such mail domain"),
         N_(
@@ -58,6 +65,20 @@ _TABLE: dict[Cause, tuple[str, str]] = {
         N_(
             "The receiving server can't read the address: correct it, then send the row again from "
             "a sheet of its own."
+        ),
+    ),
+    Cause.UNREACHABLE: (
+        N_("Receiving server not reached"),
+        N_(
+            "The domain's mail server did not answer in time. Look whether the domain is spelled "
+            "right; if it is, retry in a few hours."
+        ),
+    ),
+    Cause.MAIL_LOOP: (
+        N_("Mail goes round in circles"),
+        N_(
+            "The receiving side forwards this address to itself: tell the person by another way, "
+            "or ask for another address."
         ),
     ),
     Cause.GREYLISTED: (
@@ -74,6 +95,14 @@ _TABLE: dict[Cause, tuple[str, str]] = {
             "`rate` in notifier.toml."
         ),
     ),
+    Cause.QUOTA_SPENT: (
+        N_("Sending limit used up"),
+        N_(
+            "The relay's account has sent all that it may in this hour or day. Resume the run when "
+            "the limit starts anew, and set the relay's `rate` in notifier.toml to what the "
+            "provider allows."
+        ),
+    ),
     Cause.BLOCKED: (
         N_("Blocked by the receiver's policy"),
         N_(
@@ -81,11 +110,41 @@ _TABLE: dict[Cause, tuple[str, str]] = {
             "reply to whoever runs your relay, then retry."
         ),
     ),
+    Cause.NO_REVERSE_NAME: (
+        N_("Sending server has no name"),
+        N_(
+            "The sending server's address has no name in DNS (a PTR record), or not the right one. "
+            "Whoever runs your relay can have it set; then retry."
+        ),
+    ),
+    Cause.UNAUTHENTICATED: (
+        N_("Sender's domain not proven (SPF, DKIM, DMARC)"),
+        N_(
+            "The receiver could not prove that this relay may send for your domain. Whoever looks "
+            "after your domain's DNS sets SPF, DKIM and DMARC up for this relay; then retry."
+        ),
+    ),
     Cause.CONTENT_REFUSED: (
         N_("Content refused"),
         N_(
             "A filter took the message for spam or malware. Look at its links, attachments and "
             "wording, change them, then send these rows again from a sheet of their own."
+        ),
+    ),
+    Cause.ATTACHMENT_REFUSED: (
+        N_("Attachment refused"),
+        N_(
+            "A filter found a virus or a kind of file that it lets nobody send. Check the "
+            "attachments, send another kind of file or a link, and send these rows again from a "
+            "sheet of their own."
+        ),
+    ),
+    Cause.MALFORMED: (
+        N_("Message against the rules of mail"),
+        N_(
+            "The receiver minds how the message is written: its headers, lines or letters. Look at "
+            "the reply and at the campaign's `from`, subject and headers, then send these rows "
+            "again from a sheet of their own."
         ),
     ),
     Cause.TOO_LARGE: (
@@ -102,6 +161,13 @@ _TABLE: dict[Cause, tuple[str, str]] = {
             "then resume the run."
         ),
     ),
+    Cause.ACCOUNT_SUSPENDED: (
+        N_("The relay's account is stopped"),
+        N_(
+            "The provider has stopped the sending account, mostly for complaints or strange use. "
+            "Settle it with the provider, then resume the run."
+        ),
+    ),
     Cause.TLS: (
         N_("No safe connection"),
         N_(
@@ -114,6 +180,14 @@ _TABLE: dict[Cause, tuple[str, str]] = {
         N_(
             "Sign in to the relay with user name and password, or ask whoever runs it to let this "
             "machine send, then resume the run."
+        ),
+    ),
+    Cause.RELAY_SUPPRESSED: (
+        N_("On the relay's own list of addresses not to mail"),
+        N_(
+            "The relay's provider sends nothing there since earlier mail came back or was "
+            "complained of. If the address is right, take it off the list in the provider's "
+            "console, then retry."
         ),
     ),
     Cause.SENDER_REFUSED: (

@@ -52,6 +52,39 @@ def test_greylisting_is_waited_out_and_not_longer():
     assert all(300 <= wait <= 990 for wait in waits)
 
 
+def _asked(wait, cause=Cause.GREYLISTED):
+    return Outcome(State.DEFERRED, Scope.RECIPIENT, cause, wait)
+
+
+@pytest.mark.parametrize("cause", [Cause.GREYLISTED, Cause.RATE_LIMITED])
+def test_a_reply_that_says_how_long_is_taken_at_its_word(cause):
+    """Back in 30 seconds or in an hour, as it was asked for, whatever the policy's own waits."""
+    policy = RetryPolicy(_terms())
+    assert policy.next_attempt_at(_asked(30.0, cause), 1, 0.0, 0.0) == 30.0
+    assert policy.next_attempt_at(_asked(3600.0, cause), 2, 0.0, 100.0) == 3700.0
+
+
+def test_what_is_asked_for_is_bounded():
+    """Neither at once nor next week: from a second to the policy's longest wait."""
+    policy = RetryPolicy(_terms())
+    assert policy.next_attempt_at(_asked(0.0), 1, 0.0, 0.0) == 1.0
+    assert policy.next_attempt_at(_asked(86400.0), 1, 0.0, 0.0) == 14400.0
+
+
+def test_a_reply_that_always_asks_for_little_gets_the_growing_waits():
+    """Asked for five seconds, time after time, it does not come to thousands of attempts."""
+    times = _schedule(RetryPolicy(_terms()), _asked(5.0))
+    assert times[3] - times[0] == 15.0
+    assert len(times) < 200
+
+
+def test_coming_back_is_spread_but_never_early():
+    """Jitter only ever adds to what was asked for."""
+    policy = RetryPolicy(_terms(jitter=0.2), Random(3))
+    due = [policy.next_attempt_at(_asked(300.0), 1, 0.0, 0.0) for _ in range(50)]
+    assert 300 <= min(due) < max(due) <= 360
+
+
 def test_settings_may_say_sooner_than_five_minutes():
     """Who sets a shorter first wait, for a rehearsal, gets it for greylisting too."""
     policy = RetryPolicy(_terms(first=1.0))

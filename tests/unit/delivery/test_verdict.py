@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.delivery.phrasebook import HINTS, SAYINGS
 from notifier.delivery.verdict import classify, judge
 from notifier.model import Cause, Message, Outcome, Reply, Scope, Stage, State, Submission
 from notifier.smtp.envelope import Capabilities, address_message
@@ -36,7 +35,7 @@ TABLE = [
     (Stage.BODY, "552 5.3.4 Message too big", State.REFUSED, M, Cause.TOO_LARGE),
     (Stage.BODY, "552 5.2.2 Over quota", State.REFUSED, M, Cause.MAILBOX_FULL),
     (Stage.BODY, "421 4.3.2 shutting down", State.PENDING, RELAY, Cause.SYSTEM_TROUBLE),
-    (Stage.BODY, "550 5.7.26 fails DMARC", State.REFUSED, M, Cause.BLOCKED),
+    (Stage.BODY, "550 5.7.26 fails DMARC", State.REFUSED, M, Cause.UNAUTHENTICATED),
     # at RCPT the recipient is meant
     (Stage.RCPT, "550 5.1.1 User unknown", State.REFUSED, R, Cause.NO_SUCH_MAILBOX),
     (Stage.RCPT, "550 no", State.REFUSED, R, Cause.NO_SUCH_MAILBOX),
@@ -47,6 +46,15 @@ TABLE = [
     (Stage.RCPT, "450 4.2.0 Greylisted, see http://postgrey", State.DEFERRED, R, Cause.GREYLISTED),
     (Stage.RCPT, "451 4.7.1 Try again in 300 seconds", State.DEFERRED, R, Cause.GREYLISTED),
     (Stage.RCPT, "452 4.2.2 Mailbox full", State.DEFERRED, R, Cause.MAILBOX_FULL),
+    (
+        Stage.RCPT,
+        "450 4.4.1 connect to x: Connection timed out",
+        State.DEFERRED,
+        R,
+        Cause.UNREACHABLE,
+    ),
+    (Stage.MAIL, "552 no", State.REFUSED, M, Cause.TOO_LARGE),
+    (Stage.MAIL, "553 no", State.PENDING, RELAY, Cause.SENDER_REFUSED),
     (Stage.RCPT, "450 4.1.2 Host unknown", State.DEFERRED, R, Cause.DOMAIN_NOT_FOUND),
     (
         Stage.RCPT,
@@ -57,8 +65,8 @@ TABLE = [
     ),
     # the session's trouble, whatever the step
     (Stage.GREETING, "421 4.7.0 Try again later", State.PENDING, RELAY, Cause.SYSTEM_TROUBLE),
-    (Stage.GREETING, "554 no service for you", State.PENDING, RELAY, Cause.OTHER),
-    (Stage.EHLO, "550 Rejected", State.PENDING, RELAY, Cause.OTHER),
+    (Stage.GREETING, "554 no service for you", State.PENDING, RELAY, Cause.BLOCKED),
+    (Stage.EHLO, "550 Rejected", State.PENDING, RELAY, Cause.BLOCKED),
     (Stage.STARTTLS, "454 4.7.0 TLS not available", State.PENDING, RELAY, Cause.TLS),
     (Stage.AUTH, "535 5.7.8 no", State.PENDING, RELAY, Cause.AUTHENTICATION),
     (Stage.AUTH, "535 5.7.0 refused", State.PENDING, RELAY, Cause.AUTHENTICATION),
@@ -74,7 +82,7 @@ TABLE = [
     (Stage.MAIL, "552 5.3.4 too large", State.REFUSED, M, Cause.TOO_LARGE),
     (Stage.MAIL, "550 5.6.7 SMTPUTF8 required", State.REFUSED, M, Cause.SMTPUTF8_NEEDED),
     (Stage.RCPT, "553 5.6.7 non-ASCII", State.REFUSED, M, Cause.SMTPUTF8_NEEDED),
-    (Stage.MAIL, "554 5.6.3 8-bit text", State.REFUSED, M, Cause.CONTENT_REFUSED),
+    (Stage.MAIL, "554 5.6.3 8-bit text", State.REFUSED, M, Cause.MALFORMED),
     (Stage.RCPT, "503 5.5.1 bad sequence", State.PENDING, RELAY, Cause.OTHER),
     (Stage.DATA, "250 what?", State.PENDING, RELAY, Cause.NOT_SMTP),
     # the account's limits
@@ -83,21 +91,21 @@ TABLE = [
         "550 5.4.5 Daily user sending quota exceeded.",
         State.PENDING,
         RELAY,
-        Cause.RATE_LIMITED,
+        Cause.QUOTA_SPENT,
     ),
     (
         Stage.BODY,
         "554 5.2.0 SubmissionQuotaExceeded; sender exceeded its submission quota",
         State.PENDING,
         RELAY,
-        Cause.RATE_LIMITED,
+        Cause.QUOTA_SPENT,
     ),
     (
         Stage.MAIL,
         "550 5.1.90 Your message can't be sent because you've reached your daily limit",
         State.PENDING,
         RELAY,
-        Cause.RATE_LIMITED,
+        Cause.QUOTA_SPENT,
     ),
     (
         Stage.BODY,
@@ -126,7 +134,8 @@ TABLE = [
 @pytest.mark.parametrize(("stage", "text", "state", "scope", "cause"), TABLE)
 def test_each_reply_is_judged_by_its_words_codes_and_step(stage, text, state, scope, cause):
     """The table of replies as relays really give them, and what each means."""
-    assert _judge(stage, text) == Outcome(state, scope, cause)
+    found = _judge(stage, text)
+    assert (found.state, found.scope, found.cause) == (state, scope, cause)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +155,7 @@ def test_what_is_against_us_stops_the_run_until_the_relay_has_taken_something(te
 
 SAID = [
     ("452 4.2.2 The email account that you tried to reach is over quota.", Cause.MAILBOX_FULL),
-    ("550 5.7.26 Unauthenticated email is not accepted: DMARC policy.", Cause.BLOCKED),
+    ("550 5.7.26 Unauthenticated email is not accepted: DMARC policy.", Cause.UNAUTHENTICATED),
     ("421 4.7.28 An unusual rate of unsolicited mail from your IP", Cause.RATE_LIMITED),
     ("550 5.7.60 Client does not have permissions to send as this", Cause.SENDER_REFUSED),
     ("550 5.7.708 Access denied, traffic not accepted from this IP", Cause.BLOCKED),
@@ -166,12 +175,12 @@ SAID = [
     ("451 4.7.1 Greylisting in action, please come back in 00:04:59", Cause.GREYLISTED),
     ("450 4.7.1 Client host rejected: cannot find your hostname", Cause.BLOCKED),
     ("554 Message rejected: Email address is not verified.", Cause.RELAY_DENIED),
-    ("454 Throttling failure: Daily message quota exceeded.", Cause.RATE_LIMITED),
+    ("454 Throttling failure: Daily message quota exceeded.", Cause.QUOTA_SPENT),
     ("550 5.4.6 Unusual sending activity detected", Cause.RATE_LIMITED),
     ("550 mailbox unavailable", Cause.NO_SUCH_MAILBOX),
     ("421 4.4.2 Error: timeout exceeded", Cause.SYSTEM_TROUBLE),
     ("550 5.1.1 The email account that you tried to reach does not exist", Cause.NO_SUCH_MAILBOX),
-    ("552 5.7.0 blocked because its content presents a security issue", Cause.CONTENT_REFUSED),
+    ("552 5.7.0 blocked because its content presents a security issue", Cause.ATTACHMENT_REFUSED),
     ("535 5.7.3 Authentication unsuccessful", Cause.AUTHENTICATION),
     ("550 5.7.1 Rejected by local policy", Cause.BLOCKED),
     ("511 5.1.1 unknown address", Cause.NO_SUCH_MAILBOX),
@@ -189,7 +198,7 @@ def test_knows_what_common_servers_say(text, cause):
     [
         (Message("a@b.example", "c@d.example", b"x" * 100), True, Cause.TOO_LARGE),
         (Message("a@b.example", "đ@d.example", b"x"), False, Cause.SMTPUTF8_NEEDED),
-        (Message("a@b.example", "c@d.example", b"\xff"), False, Cause.CONTENT_REFUSED),
+        (Message("a@b.example", "c@d.example", b"\xff"), False, Cause.MALFORMED),
     ],
 )
 def test_what_our_own_client_refuses_is_the_message_s(message, is_offered, cause):
@@ -285,9 +294,3 @@ def test_hostile_text_costs_little():
     for _ in range(20):
         classify(hostile, Stage.RCPT)
     assert time.perf_counter() - begin < 1.0
-
-
-def test_no_saying_is_dead():
-    """Every row of the phrasebook can match something, and words are in lower case."""
-    for saying in SAYINGS + HINTS:
-        assert saying.words.replace(r"\S", "").replace(r"\W", "").islower()
