@@ -9,7 +9,6 @@ import typer
 from notifier.cli import options
 from notifier.cli.console import facts, heading, print_json, say
 from notifier.cli.group import add_command, group
-from notifier.cli.interrupt import run_async
 from notifier.cli.session import session_of
 from notifier.errors import RelayError, RelayUnreachable
 from notifier.locale import N_, _
@@ -37,6 +36,7 @@ def check(
     """Try the relay; RelayError where it can't be used."""
     from datetime import UTC, datetime
 
+    from notifier.cli.interrupt import run_async
     from notifier.smtp.relay_advice import advise
     from notifier.smtp.transcript import check as try_relay
 

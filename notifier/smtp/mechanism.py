@@ -64,6 +64,8 @@ class Mechanism:
     """One exchange of challenges and responses, for one connection."""
 
     name: ClassVar[str] = ""
+    #: Whether what the relay says would let a reader guess the password, guess by guess.
+    hides_challenges: ClassVar[bool] = False
 
     def __init__(self, credentials: Credentials) -> None:
         """Raises UnpreparedError where name or password can't be said in this mechanism."""

@@ -50,6 +50,8 @@ class ScramSha256(Mechanism):
     """Without channel binding."""
 
     name: ClassVar[str] = "SCRAM-SHA-256"
+    #: Salt and signature are all that a guess can be checked against.
+    hides_challenges: ClassVar[bool] = True
 
     def __init__(self, credentials: Credentials) -> None:
         super().__init__(credentials)

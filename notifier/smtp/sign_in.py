@@ -148,6 +148,9 @@ class SignIn:
 
     def mask(self, reply: Reply) -> Reply:
         """The reply without our secrets: some relays repeat the line that they don't like."""
+        is_challenge = reply.code // 100 == 3  # noqa: PLR2004 - RFC 4954: 334
+        if is_challenge and self._exchange is not None and self._exchange.hides_challenges:
+            return Reply(reply.code, reply.enhanced, "***" if reply.text else "")
         text = reply.text
         for secret in self._secrets:
             if len(secret) >= _SHORTEST_MASKED:
