@@ -204,6 +204,9 @@ class RelaySettings(Table):
     connect_attempts: Whole = Field(default=4, ge=1, le=100)
     helo_name: str = ""
     pipelining: bool = True
+    #: Whole messages in one write, `pipeline_depth` of them before the first is answered, where the
+    #: relay offers CHUNKING and PIPELINING (RFC 3030, RFC 2920).
+    chunking: bool = False
     #: Messages of one connection that are written down as leaving at a time: as many may be in
     #: doubt when the program is killed.
     pipeline_depth: Whole = Field(default=2, ge=1, le=100)

@@ -36,6 +36,7 @@ GOOD = {
     "RCPT": "250 2.1.5 Ok",
     "DATA": "354 go on",
     "BODY": "250 2.0.0 Ok: queued",
+    "BDAT": "250 2.0.0 Ok: queued",
     "RSET": "250 2.0.0 Ok",
     "NOOP": "250 2.0.0 Ok",
     "QUIT": "221 2.0.0 Bye",
@@ -154,10 +155,15 @@ class _Conversation:
 
     async def obey(self, line):
         verb = line.split(" ")[0].upper()
+        if verb == "BDAT":
+            await self.take_chunk(line)
+            return
         if verb == "AUTH" and self.relay.sasl is not None:
             await self.sign_in(line)
             return
         good = GOOD.get(verb, "500 5.5.2 what?")
+        if verb == "MAIL" and self.sender is not None:
+            good = "503 5.5.1 nested MAIL"
         if verb == "EHLO":
             good = "\r\n".join(
                 f"250-{word}" for word in ("relay.example", *self.relay.capabilities)
@@ -210,6 +216,18 @@ class _Conversation:
         if isinstance(answer, str) and answer.startswith("2"):
             self.relay.delivered.append((self.sender, self.address, data))
         self.sender = self.address = None
+        await self.say(answer)
+
+    async def take_chunk(self, line):
+        """BDAT of a message's only chunk (RFC 3030); a refused one leaves the transaction open."""
+        _verb, size, last = line.split(" ")
+        assert last == "LAST"
+        data = await self.reader.readexactly(int(size))
+        rule = self.relay._rule("BDAT", self.number, self.address or "")
+        answer = self.next(rule, GOOD["BDAT"] if self.address else "554 5.5.1 nobody to send it to")
+        if answer[:1] in {"2", b"2"}:
+            self.relay.delivered.append((self.sender, self.address, data))
+            self.sender = self.address = None
         await self.say(answer)
 
     def next(self, rule, good):

@@ -28,6 +28,8 @@ class Account:
     allows_insecure_auth: bool = False
     #: Whether to send commands without waiting, where the relay offers it (RFC 2920).
     pipelining: bool = True
+    #: Whether to send whole messages by BDAT, where the relay offers it (RFC 3030).
+    chunking: bool = False
     #: An OAuth access token; each session has the one that is good then.
     token: str = field(default="", repr=False)
     #: Who gives out tokens: `microsoft365`, `google`, `custom`; empty: there are none.
@@ -68,6 +70,7 @@ class Account:
             auth=relay.auth,
             allows_insecure_auth=relay.allow_insecure_auth,
             pipelining=relay.pipelining,
+            chunking=relay.chunking,
             oauth=relay.oauth.provider if relay.oauth is not None else "",
             has_certificate=relay.client_cert_file is not None,
             tls_minimum=relay.tls_minimum,

@@ -126,6 +126,19 @@ def body(data: bytes, *, is_seen: bool = False) -> bytes:
     return data + (b".\r\n" if data.endswith(CRLF) or not data else b"\r\n.\r\n")
 
 
+def chunk(data: bytes, *, is_seen: bool = False) -> bytes:
+    """The message as the only chunk of its transaction (RFC 3030 section 2): no dots are stuffed.
+
+    `is_seen` as for `body`; raises LocalProtocolError as that does, because relays pass it on line
+    by line.
+    """
+    if not is_seen:
+        check_lines(data)
+        if not data.endswith(CRLF):
+            data += CRLF
+    return b"BDAT %d LAST\r\n" % len(data) + data
+
+
 def check_lines(data: bytes) -> None:
     """Refuse what only some servers would take for the end of a line (or of the message)."""
     if _has_whole_lines(data):

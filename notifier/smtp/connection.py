@@ -316,7 +316,8 @@ def _timeouts(relay: RelaySettings) -> dict[Awaited, float]:
     seconds = dict.fromkeys(Awaited, relay.command_timeout)
     seconds[Awaited.GREETING] = relay.greeting_timeout
     seconds[Awaited.DATA] = relay.data_timeout
-    seconds[Awaited.BODY] = seconds[Awaited.LONE_DOT] = relay.end_of_data_timeout
+    for awaited in (Awaited.BODY, Awaited.CHUNK, Awaited.LONE_DOT):
+        seconds[awaited] = relay.end_of_data_timeout
     seconds[Awaited.QUIT] = min(relay.command_timeout, FAREWELL)
     return seconds
 

@@ -7,11 +7,15 @@ one behind is asked for when its envelope leaves, so that writing it down takes 
 with a `depth` of 1, only when the oldest is settled. So never more than `depth` messages of a
 connection are intended: that many are in doubt when the program is killed. A lost link leaves one.
 
+Where the session sends messages whole, there is no 354 to wait for: up to `depth` parcels are taken
+and intended, and each leaves when its intent is durable.
+
 If step X fails, what happens to which parcel?
 
     the message can't be put on the wire   settled here at `assemble`; the next one is taken
     the relay is known to refuse it        settled here with that reply (see `envelope`)
     the link is lost                       the oldest: in doubt if its end had left; the other: not
+    the intent of a whole one is refused   it is forgotten; nothing of it has left
     the intent is refused                  it is forgotten; the connection is closed when its turn
                                            comes, since after 354 there is no other way to send
                                            nothing
@@ -88,6 +92,7 @@ class Courier:
     """One connection, and the parcels in it."""
 
     __slots__ = (
+        "_asked",
         "_connection",
         "_depth",
         "_dispatcher",
@@ -119,6 +124,8 @@ class Courier:
         self._messages = messages
         self._depth = depth
         self._loads: deque[_Load] = deque()
+        #: Taken, to be sent whole, and not sent yet.
+        self._asked: list[_Load] = []
         self._has_go = False
         self._has_disowned = False
         #: Messages that the relay answered, the session going on.
@@ -136,13 +143,15 @@ class Courier:
     @property
     def is_empty(self) -> bool:
         """Whether it holds no parcel."""
-        return not self._loads
+        return not self._loads and not self._asked
 
     # --- what the pool calls -----------------------------------------------------------------
 
     def serve(self) -> None:
         """Take a parcel and set out with it, or be idle."""
-        if self._begin():
+        if self._connection.session.sends_whole:
+            self._fill()
+        elif self._begin():
             self._connection.flush()
             self._ask_for_all()
         else:
@@ -178,7 +187,9 @@ class Courier:
     def _turn_to_next(self, intent: asyncio.Future[bool] | None = None) -> None:
         if self._connection.is_over or self._connection.session.phase is Phase.CLOSED:
             return  # `ended` follows, for this came with the session's end
-        if self._loads and self._loads[0].is_disowned:
+        if self._connection.session.sends_whole:
+            self._fill()
+        elif self._loads and self._loads[0].is_disowned:
             self.abort()
         elif self._loads or self._begin():
             if intent is not None:  # nobody writes for us: this is not the relay's turn
@@ -203,6 +214,9 @@ class Courier:
         for fate in fates:
             if self._loads:
                 self._conclude(fate)
+        asked, self._asked = self._asked, []
+        for load in asked:
+            self._let_go(load, error)
         self._dispatcher.gone(self, None if self._has_disowned else error)
 
     # --- inside ------------------------------------------------------------------------------
@@ -276,8 +290,66 @@ class Courier:
             self._dispatcher.settle_later(intent, load.parcel, submission)
         return intent
 
+    # --- whole messages ------------------------------------------------------------------------
+
+    def _fill(self) -> None:
+        """Take as many parcels as may be on their way, and ask for their intents."""
+        while len(self._loads) + len(self._asked) < self._depth and not self.is_worn:
+            parcel = self._dispatcher.take()
+            if parcel is None:
+                break
+            self._messages -= 1
+            self.is_worn = self.is_worn or self._messages <= 0
+            load = _Load(parcel)
+            self._asked.append(load)
+            load.intent = intent = self._dispatcher.intend(parcel)
+            intent.add_done_callback(partial(self._learn_of_whole, load))
+        self._rest()
+
+    def _learn_of_whole(self, load: _Load, intent: asyncio.Future[bool]) -> None:
+        if load not in self._asked:
+            return  # the connection is over
+        self._asked.remove(load)
+        load.intent = None
+        if intent.cancelled():
+            self._dispatcher.crash(asyncio.CancelledError())
+            self._let_go(load, None)
+        elif (exc := intent.exception()) is not None:
+            self._dispatcher.crash(exc)
+            self._let_go(load, None)
+        elif intent.result():
+            self._send_whole(load)
+        else:
+            self._fill()
+
+    def _send_whole(self, load: _Load) -> None:
+        session = self._connection.session
+        try:
+            refusal = session.begin_whole(load.parcel.message)
+        except LocalProtocolError as exc:
+            self._dispatcher.settle(load.parcel, Submission(Stage.ASSEMBLE, None, exc.message))
+            self._fill()
+            return
+        if refusal is not None:
+            self._dispatcher.settle(load.parcel, Submission(Stage.MAIL, refusal))
+            self._fill()
+            return
+        self._loads.append(load)
+        self._connection.flush()
+
+    def _let_go(self, load: _Load, error: RelayError | None) -> None:
+        """Nothing of it has left: it is given back, with the reason why the connection is over."""
+        session = self._connection.session
+        reason = error or troubles.interrupted(session.account, session.stage)
+        submission = Submission(Stage.MAIL, None, reason.message)
+        intent, load.intent = load.intent, None
+        if intent is None:
+            self._dispatcher.settle(load.parcel, submission)
+        else:
+            self._dispatcher.settle_later(intent, load.parcel, submission)
+
     def _rest(self) -> None:
-        if self._connection.is_over or self._loads:
+        if self._connection.is_over or self._loads or self._asked:
             return
         if self.is_worn and self._connection.session.can_begin:
             self._connection.quit()

@@ -33,7 +33,7 @@ class Capabilities:
     has_8bitmime: bool = False
     has_smtputf8: bool = False
     has_size: bool = False
-    #: Noted; not used yet (RFC 3030).
+    #: RFC 3030.
     has_chunking: bool = False
     #: RFC 2034. Noted: enhanced codes are read wherever they stand.
     has_enhanced_codes: bool = False

@@ -23,6 +23,12 @@ A pair that is not in the table is nonsense from the relay and ends the session.
 nothing is awaited does so too, unless it is 421, by which a relay may take its leave at any time
 (RFC 5321 section 3.8); 421 in answer to a command is that command's refusal *and* the end.
 
+With CHUNKING besides, a message is one write: MAIL, RCPT, BDAT LAST (RFC 3030). Several may be on
+the wire, each with three replies of its own, in order. `begin_whole` is their `begin`; nothing
+follows but their Decided. What the relay's transaction is after a refusal in the middle is for it
+to say and for us not to guess: a message that leaves before the one ahead is answered, or after a
+refused one, begins with RSET.
+
 With PIPELINING, the next message's MAIL, RCPT and DATA travel behind the previous message's end of
 data, so the queue then holds BODY of the one, and MAIL, RCPT, DATA of the other. Transactions are
 decided in the order in which they began, so the oldest one is always the one that a reply is about.
@@ -54,6 +60,7 @@ from notifier.smtp.transaction import Transaction
 from notifier.smtp.transitions import (
     CLOSING,
     ENVELOPE,
+    FINAL,
     STAGES,
     STEADY,
     STEPS,
@@ -205,20 +212,22 @@ class Session:
     def _close(self, awaited: Awaited, reply: Reply) -> None:
         if awaited is Awaited.BODY:
             self._decide(awaited, reply)
+        elif awaited is Awaited.CHUNK:
+            self._decide_whole(awaited, reply)
         elif awaited in ENVELOPE:
             self._note_refusal(awaited, reply)
         self._fail(troubles.refused(self.account, STAGES[awaited], reply))
 
     def _reject(self, awaited: Awaited, reply: Reply) -> None:
-        if awaited is Awaited.BODY:
-            self._transactions.popleft()
-            self._events.append(Decided(Submission(Stage.BODY, reply, in_doubt=True)))
+        if awaited in FINAL:
+            failure = self._transactions.popleft().failure
+            self._events.append(Decided(failure or _doubt(reply)))
         self._break(awaited)
         self._fail(troubles.out_of_place(self.account, STAGES[awaited], reply))
 
     def _break(self, awaited: Awaited) -> None:
         """Note the step at which the oldest message met nonsense."""
-        if self._transactions and awaited is not Awaited.BODY:
+        if self._transactions and awaited not in FINAL:
             self._transactions[0].broken_at = STAGES[awaited]
 
     def _fail(self, error: RelayError) -> None:
@@ -333,6 +342,34 @@ class Session:
             return self._pipelines or not self._awaited
         return self._pipelines and len(self._transactions) == 1 and self._transactions[0].is_ended
 
+    @property
+    def sends_whole(self) -> bool:
+        """Whether messages leave in one write: `begin_whole` instead of `begin`."""
+        return self._pipelines and self.account.chunking and self.capabilities.has_chunking
+
+    def begin_whole(self, message: Message) -> Reply | None:
+        """Put the whole message into the output: it is in doubt until it is decided.
+
+        Returns and raises as `begin`.
+        """
+        if self.phase is not Phase.READY or not self.sends_whole:
+            raise LocalProtocolError("no chunks here")
+        envelope = address_message(message, self.capabilities)
+        if isinstance(envelope, Reply):
+            return envelope
+        chunk = commands.chunk(message.data, is_seen=message.is_clean)
+        if self._needs_reset or self._transactions:
+            self._send(Awaited.RSET, commands.RSET)
+            self._needs_reset = False
+        for awaited, line in zip(ENVELOPE, envelope, strict=False):
+            self._send(awaited, line)
+        self._awaited.append(Awaited.CHUNK)
+        self._out.append(chunk)
+        transaction = Transaction(b"")
+        transaction.is_ended = True
+        self._transactions.append(transaction)
+        return None
+
     def begin(self, message: Message) -> Reply | None:
         """Put the message's envelope into the output.
 
@@ -407,6 +444,16 @@ class Session:
         self._transactions.popleft()
         self._events.append(Decided(Submission(Stage.BODY, reply)))
 
+    def _decide_whole(self, awaited: Awaited, reply: Reply) -> None:
+        if reply.enhanced.startswith("2.1."):
+            # About an address (RFC 3463 section 3.2): this answers MAIL or RCPT, so the relay has
+            # said something that nobody asked for, and nothing after it is about what it seems.
+            self._reject(awaited, reply)
+            return
+        transaction = self._transactions.popleft()
+        self._needs_reset = not reply.is_positive or transaction.failure is not None
+        self._events.append(Decided(transaction.failure or Submission(Stage.BODY, reply)))
+
     def _decide_refused(self, _awaited: Awaited, _reply: Reply) -> None:
         transaction = self._transactions.popleft()
         self._needs_reset = transaction.is_open
@@ -465,6 +512,13 @@ class Session:
         self._out.append(line)
         if self._trace is not None:
             self._trace("C", shown or line.decode("utf-8", "replace").rstrip("\r\n"))
+
+
+def _doubt(reply: Reply) -> Submission:
+    """What became of a message whose reply makes no sense; a 2yz out of place accepts nothing."""
+    if reply.code // 100 == 2:  # noqa: PLR2004 - RFC 5321
+        return Submission(Stage.BODY, None, str(reply), in_doubt=True)
+    return Submission(Stage.BODY, reply, in_doubt=True)
 
 
 def _trace_reply(trace: Callable[[str, str], None], reply: Reply) -> None:

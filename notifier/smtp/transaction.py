@@ -1,4 +1,4 @@
-"""One message on its way through a session."""
+"""One message on its way through a session: its body after 354, or all of it in one write."""
 
 from __future__ import annotations
 

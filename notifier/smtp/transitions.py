@@ -38,6 +38,7 @@ class Awaited(StrEnum):
     RCPT = "rcpt"
     DATA = "data"
     BODY = "body"
+    CHUNK = "chunk"
     LONE_DOT = "lone_dot"
     RSET = "rset"
     NOOP = "noop"
@@ -68,6 +69,7 @@ STEPS: tuple[tuple[Awaited, tuple[int, ...], str], ...] = (
     (Awaited.RCPT, (4, 5), "_refuse"),
     (Awaited.DATA, (4, 5), "_refuse"),
     (Awaited.BODY, (2, 4, 5), "_decide"),
+    (Awaited.CHUNK, (2, 4, 5), "_decide_whole"),
     (Awaited.LONE_DOT, (2, 4, 5), "_decide_refused"),
     (Awaited.QUIT, (2, 4, 5), "_leave"),
 )
@@ -76,11 +78,14 @@ STEPS: tuple[tuple[Awaited, tuple[int, ...], str], ...] = (
 STAGES = {
     awaited: Stage(awaited)
     for awaited in Awaited
-    if awaited not in {Awaited.HELO, Awaited.LONE_DOT}
-} | {Awaited.HELO: Stage.EHLO, Awaited.LONE_DOT: Stage.DATA}
+    if awaited not in {Awaited.HELO, Awaited.LONE_DOT, Awaited.CHUNK}
+} | {Awaited.HELO: Stage.EHLO, Awaited.LONE_DOT: Stage.DATA, Awaited.CHUNK: Stage.BODY}
 
 #: The commands of one message's envelope, in order.
 ENVELOPE = (Awaited.MAIL, Awaited.RCPT, Awaited.DATA)
+
+#: The replies that say what became of a message whose end has left.
+FINAL = frozenset({Awaited.BODY, Awaited.CHUNK})
 
 #: What is awaited while one message's end and the next one's envelope are on the wire.
 STEADY = (Awaited.BODY, *ENVELOPE)
