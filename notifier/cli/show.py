@@ -100,7 +100,10 @@ def _message(session: Session, detail: DeliveryDetail) -> bytes:
     message = compiled.assemble(detail.recipient, token=detail.token, at=detail.message_at)
     if hashlib.sha256(message.data).hexdigest() != detail.message_digest:
         raise UsageError(
-            _("The campaign or its template was changed since, so the message can't be shown."),
+            _(
+                "The campaign, its template or its DKIM keys were changed since, so the message "
+                "can't be shown."
+            ),
             where=str(session.campaign(detail.campaign).path),
             next_step=_("Put them back as they were when the run began."),
         )

@@ -42,6 +42,10 @@ AHEAD = 2
 MOST = 4
 #: Messages from which workers are worth their start: half a second of one core each.
 WORTHWHILE = 2_000
+#: The same where messages are signed: one costs ten times as much, nearly all of it in the worker,
+#: so that feeding the wire takes a small part of a core.
+MOST_SIGNED = 16
+WORTHWHILE_SIGNED = 500
 #: Seconds a message from which the limits leave more than enough time to make it in process.
 SLOW = 0.002
 #: Seconds that a worker gets beyond what the template's own budget allows a batch.
@@ -61,17 +65,22 @@ def count_cores() -> int:
     return os.cpu_count() or 1
 
 
-def count_workers(messages: int, *, cores: int, allowed: int | None = None) -> int:
+def count_workers(
+    messages: int, *, cores: int, allowed: int | None = None, is_signed: bool = False
+) -> int:
     """How many workers make so many messages soonest; 0: it is better done in process.
 
     `allowed`: what the settings say, None where they leave it to us. One core is left for the
-    process that owns the wire.
+    process that owns the wire, unless messages are signed: then it has little to do.
     """
     if os.name != "posix":  # the line is a socket pair that the worker inherits
         return 0
+    most = MOST_SIGNED if is_signed else MOST
     if allowed is not None:
-        return min(allowed, MOST)
-    return min(cores - 1, MOST) if messages >= WORTHWHILE else 0
+        return min(allowed, most)
+    if is_signed:
+        return min(cores, most) if cores > 1 and messages >= WORTHWHILE_SIGNED else 0
+    return min(cores - 1, most) if messages >= WORTHWHILE else 0
 
 
 def open_workshop(
@@ -84,7 +93,7 @@ def open_workshop(
     """
     if least_seconds(unsent, rates) >= unsent * SLOW:
         return None
-    count = count_workers(unsent, cores=count_cores(), allowed=allowed)
+    count = count_workers(unsent, cores=count_cores(), allowed=allowed, is_signed=bool(recipe.dkim))
     if not count:
         return None
     workshop = Workshop(recipe, digest)

@@ -115,7 +115,7 @@ class Signer:
         moment = b"%d" % at
         body_hash = b2a_base64(_hash_body(data, end + 2), newline=False)
         header = sha256(relaxed)
-        pieces = []
+        pieces: list[bytes] = []
         for frame in self._frames(names):
             signed = header.copy()
             signed.update(

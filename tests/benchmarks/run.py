@@ -15,6 +15,7 @@ import sinks
 BENCHMARKS = (
     ("end_to_end", "End to end into smtp-sink (ratio to smtp-source)", True),
     ("assembly", "Message assembly", False),
+    ("dkim", "Signed messages (ratio to openssl speed rsa2048)", False),
     ("ledger", "Ledger", False),
     ("memory", "Peak memory of a run (ratio to 10,000 recipients)", True),
     ("sheets", "Reading a workbook (ratio to python-calamine alone)", False),

@@ -19,7 +19,8 @@ from notifier.delivery.making import Made, Order, Recipe, Unmade, make
 from notifier.delivery.workshop import Workshop, count_workers, open_workshop
 from notifier.ledger.ledger import Ledger, NewRun
 from notifier.model import Rate, Recipient, State
-from notifier.settings import LimitSettings, RelaySettings, RetrySettings
+from notifier.render.dkim_key import generate_pem, write_pem
+from notifier.settings import DkimSettings, LimitSettings, RelaySettings, RetrySettings
 
 #: Longer than any test takes.
 LIMIT = 60.0
@@ -105,6 +106,26 @@ def test_a_worker_makes_the_very_same_messages(recipe):
             products = await shop.make(*orders)
             assert products == [make(compiled.assemble, it) for it in orders]
             assert [type(it) for it in products] == [Made, Made, Unmade]
+
+    run(scene())
+
+
+def test_a_worker_signs_with_the_key_in_the_file(recipe, tmp_path):
+    """The recipe names the key's file and holds no key; the worker's signature is the same."""
+    path = tmp_path / "key.pem"
+    write_pem(path, generate_pem("rsa"))
+    key = DkimSettings(domain="nguyendu.example", selector="a", key_file=path)
+    signed = replace(recipe, dkim=(key,))
+    compiled = signed.compile()
+    assert compiled.digest != recipe.compile().digest
+    assert path.read_bytes().splitlines()[1] not in workbench.pack(signed)
+
+    async def scene():
+        async with Shop(signed) as shop:
+            await shop.is_ready()
+            (made,) = await shop.make(order(1))
+            assert made == make(compiled.assemble, order(1))
+            assert made.message.data.startswith(b"DKIM-Signature: v=1; a=rsa-sha256;")
 
     run(scene())
 
@@ -215,6 +236,25 @@ def test_what_nobody_foresaw_comes_back_as_nothing():
 def test_a_small_run_and_a_single_core_have_no_workers(messages, cores, allowed, workers):
     """Unless the settings say so."""
     assert count_workers(messages, cores=cores, allowed=allowed) == workers
+
+
+@pytest.mark.parametrize(
+    ("messages", "cores", "allowed", "workers"),
+    [
+        (100_000, 2, None, 2),
+        (100_000, 64, None, workshop.MOST_SIGNED),
+        (100_000, 1, None, 0),
+        (workshop.WORTHWHILE_SIGNED, 2, None, 2),
+        (workshop.WORTHWHILE_SIGNED - 1, 2, None, 0),
+        (1, 2, 3, 3),
+        (100_000, 8, 0, 0),
+    ],
+)
+@pytest.mark.skipif(os.name != "posix", reason="workers inherit a socket pair")
+def test_signed_messages_are_made_on_every_core(messages, cores, allowed, workers):
+    """Signing takes nearly all the time there is, and sooner is worth a worker's start."""
+    found = count_workers(messages, cores=cores, allowed=allowed, is_signed=True)
+    assert found == workers
 
 
 def test_a_run_that_its_limits_slow_down_has_no_workers(recipe):
