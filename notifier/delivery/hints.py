@@ -27,6 +27,13 @@ HINTS: tuple[Saying, ...] = (
         Scope.RECIPIENT,
     ),
     Saying(
+        Cause.DOMAIN_NOT_FOUND,
+        (
+            r"\b(host|domain)( name)?( of the recipient)? IS (not found|unknown|incorrect|invalid)",
+            r"\b(host|domain)( name)? does not exist|invalid mx|unrout?e?able (mail )?domain",
+        ),
+    ),
+    Saying(
         Cause.NO_SUCH_MAILBOX,
         (
             r"(no such|unknown|unrout?e?able|invalid|illegal|bad|wrong|incorrect) (\w+ ){0,2}WHO\b",
@@ -53,7 +60,7 @@ HINTS: tuple[Saying, ...] = (
             r"no such (host|domain)|illegal host|nxdomain|\bno mx\b|null mx",
             r"\w\.[a-z]{2,15} does not",
             r"(could not|can not|unable to) (find|resolve|locate)~(host|domain|mx|mail server)",
-            r"(invalid|bad|misspelled|unroutable) (mail )?domain|no (mx|mail exchanger|a) record",
+            r"(invalid|bad|misspelled) (mail )?domain|no (mx|mail exchanger|a) record",
             r"dns (lookup|error|query|failure)|name service error|host unknown|mx records? point",
             r"no smtp service|domain~(expired|not registered)|tên miền~không",  # Exim
         ),
@@ -79,7 +86,8 @@ HINTS: tuple[Saying, ...] = (
             r"time[d ]?-?.?out|not reachable|unreachable|no route to host|network is down",
             r"(unable|failed|could not|can not|not able) to (connect|establish|reach|contact)",
             r"connect to \S+: |accept our requests to connect|socket error|no answer|not respond",
-            r"connection (was )?(refused|reset|lost|dropped|closed|expired)|lost connection",
+            r"connection (was )?(refused|reset|lost|dropped|closed|expired)",
+            r"(lost|closed|dropped|closing) (the )?connection",
             r"(not|never|could not) (be )?deliver(ed)? (for|within|after|in)\b|conversation with",
             r"(delivery|message|retry) (time|expired|timeout|delayed)|(been|was|were|is) delayed",
             r"too long in~queue|in the queue too long|(delivery|attempts?) failed \d+|giving up",
@@ -105,6 +113,7 @@ HINTS: tuple[Saying, ...] = (
             r"queue too long|local error|(server|configuration) (error|problem)|unexpected",
             r"misconfig|configuration|can not (open|write|create|append|update|lock)|pipe to \|",
             r"permission denied~(file|mailbox|directory)|experiencing|problem",
+            r"exit status|died with|command (failed|died)",
         ),
     ),
     Saying(
@@ -115,7 +124,7 @@ HINTS: tuple[Saying, ...] = (
         Cause.BLOCKED,
         (
             r"\bblocked\b|\bblocking\b|\bpolic(y|ies)\b|not (allowed|permitted|accepted|trusted)",
-            r"\bdenied\b|not authori[sz]ed|forbidden|prohibited|unwanted|restricted",
+            r"\bdenied\b|not authori[sz]ed|forbidden|prohibited|unwanted|restricted|\bacl\b",
         ),
     ),
 )

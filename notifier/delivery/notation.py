@@ -2,7 +2,8 @@
 
 A phrase is a regular expression over an *essence*: the reply's text in lower case, with one space
 for any white space, "can not" for "can't" and "cannot", "does not" for "doesn't" (and so for all
-of these), "email" for "e-mail", and `<@>` for an address. Two things are added to it:
+of these), "email" for "e-mail", `<@>` for a mail address, and `#` for an id, a time or an IP
+address. Two things are added to it:
 
     ~       up to forty characters of anything
     WORDS   a class of words that are said for one another, by name (`CLASSES`)
@@ -45,11 +46,15 @@ CLASSES: dict[str, str] = {
     "ABSENT": (
         r"(?:unknown|does not (?:exist|have|appear)|do not exist|no longer (?:on|here|at|exists?)"
         r"|not (?:be )?(?:found|known|listed|exist|valid|a valid|a known|correct|registered|here"
-        r"|resolved|recogni[sz]ed|present)|invalid|incorrect|unavailable|non-?existent)"
+        r"|resolved|recogni[sz]ed|present)|invalid|incorrect|unavailable|undeliverable|non-?existent)"
     ),
 }
 _CLASS = re.compile(r"(?<![A-Z\\])(?:IS |[A-Z]{2,})")
 _ADDRESS = re.compile(r"<?[\w.+=*'/-]{1,64}@[\w.-]{1,255}>?")
+
+
+#: Characters of a word that may be an id; shorter ones are codes and counts.
+SHORTEST_ID = 9
 
 
 class Saying(NamedTuple):
@@ -75,5 +80,16 @@ def essence(text: str) -> str:
         text = f"{text[: LONGEST_TEXT // 2]} {text[-LONGEST_TEXT // 2 :]}"
     text = text.lower().replace("\u2019", "'")
     text = text.replace("can't", "can not").replace("cannot", "can not").replace("n't", " not")
-    text = " ".join(text.replace("e-mail", "email").split())
+    words = text.replace("e-mail", "email").split()
+    text = " ".join(_named(word) if len(word) >= SHORTEST_ID else word for word in words)
     return _ADDRESS.sub("<@>", text) if "@" in text else text
+
+
+def _named(word: str) -> str:
+    """The word, or `#` from its first digit on where it is an id: where a third is digits.
+
+    No phrase minds an id, and texts that differ by nothing else become equal.
+    """
+    if "(" in word or "/" in word or 3 * sum(map(str.isdigit, word)) < len(word):
+        return word
+    return word[: next(at for at, letter in enumerate(word) if letter.isdigit())] + "#"

@@ -27,7 +27,7 @@ SAYINGS: tuple[Saying, ...] = (
         Cause.ACCOUNT_SUSPENDED,
         (
             r"bad outbound sender",  # Microsoft 365 5.1.8
-            r"(sending|outgoing|outbound)( \w+){0,3} IS STOPPED",  # Amazon SES, cPanel, Zoho
+            r"(sending|outgoing)( (MESSAGE|for|from|this|account)){0,3} IS STOPPED",  # SES, Zoho
             r"\byour( \w+)? account~\b(STOPPED|under review|probation)",  # SendGrid, Mailgun
             r"\b(smtp|sender'?s?) account~STOPPED",  # SMTP2GO
             r"you have been suspended|account~\bcompromised",  # Exim with cPanel
@@ -41,7 +41,7 @@ SAYINGS: tuple[Saying, ...] = (
         (
             r"receiv(ing|es|ed) (mail|messages) (too quickly|at a rate)",  # Gmail 4.2.1
             r"recipient~(rate.?limit|thread limit|received too many|receives too many)",  # Exchange
-            r"recipient has exceeded~rate",  # Yandex
+            r"recipient has exceeded~\brate|recipient'?s~\b(daily|hourly) LIMIT",  # Yandex
             r"too many~(for|to|by) this (recipient|user|mailbox)",
         ),
         Scope.RECIPIENT,
@@ -55,12 +55,13 @@ SAYINGS: tuple[Saying, ...] = (
             r"\d+ (emails|messages|mails|recipients)?~per (hour|day)|max emails per hour",  # cPanel
             r"exceeded~max_?(defers|messages|emails)",  # cPanel
             r"sending LIMIT IS (exceed|reach|over)|submission ?quota",  # Microsoft 365
-            r"(relay|sending|MESSAGE) limit~(exceed|reached)",  # Gmail's relay service
+            r"(?<!mailbox )\b(relay|send|sending|MESSAGE) limit~(exceed|reach)",  # Gmail
             r"reached (your|the)~(sending|MESSAGE|submission)~\b(limit|quota)",
             r"OVER~(sending|submission|outgoing)~\b(limit|quota)|over quota for sending",
             r"maximum credits|credits? (exceeded|exhausted)|insufficient credit",  # SendGrid
             r"tenant~exceeded|exceeded~threshold of messages",  # Microsoft 365 5.7.705
             r"sent too many MESSAGE|sent to too many|too many (MESSAGE|recipients)~(hour|day)\b",
+            r"(vượt|hết)~(số lượng|số thư|hạn mức)~(gửi|ngày|giờ)",  # Vietnamese providers
         ),
         Scope.RELAY,
     ),
@@ -77,7 +78,7 @@ SAYINGS: tuple[Saying, ...] = (
             r"(relay|MESSAGE|submission|recipient|sender|rcpt) (submission )?rate( \w+)? exceed",
             r"frequency limited|(sending|MESSAGE) frequency",  # QQ
             r"unusual (rate|sending activity)|mail flood",  # Gmail 4.7.28, Zoho 5.4.6
-            r"too many (MESSAGE|recipients|rcpt)|recipients~\bexceed|exceed\w*~\brecipients",
+            r"too many (MESSAGE|recipients|rcpt)|recipients~exceed|OVER~(recipients|number of)",
             r"too much mail|excessive (volume|number of)|message submission rate",  # Apple
             r"\b(hl:(icc|ifc)|mi:(dmc|sfq|srb|ccl)|rp:(drc|rcl|trc))\b",  # NetEase
             r"sending~too (fast|quickly|frequently|rapidly)",
@@ -111,7 +112,7 @@ SAYINGS: tuple[Saying, ...] = (
     Saying(
         Cause.RESTRICTED,
         (
-            r"permission to (post|send~\b(group|list))",  # Gmail, Exchange
+            r"permissions? to (post|send (\w+ )?to\b)|only members|only~\bcan post",  # Gmail
             r"(are|is) not (a )?(subscrib|member of th(is|e) (mailing )?(list|group))",  # fml
             r"(allowed|accepted|approved|permitted).senders? list|restricted to (members|internal)",
             r"accept\w*( \w+){0,3} (from|by)~(members|internal|inside|people|authenticated)",
@@ -120,6 +121,7 @@ SAYINGS: tuple[Saying, ...] = (
             r"list is (closed|private|moderated)|(members|subscribers).only|private list",
             r"resolver\.rst\.(auth|notauth|send|restrict)|restricted address",  # Exchange
             r"REFUSED by (the |this )?(recipient|user|addressee)s?\b(?!'?s? (domain|org|serv|sys))",
+            r"(user|recipient|owner) (has )?(block|reject|refus)\w* (you|the|this|mail)",
             r"(user|recipient|mailbox)~(not|does not) (want|wish)\w*~(mail|messages) from",
             r"(in|on|by) (the )?(recipient|user|addressee)'?s?~(black|block|reject|deny|personal)",
             r"personal.{0,12}(block|black|reject)|manually blocked senders",  # Mimecast
@@ -130,7 +132,7 @@ SAYINGS: tuple[Saying, ...] = (
     Saying(
         Cause.MAILBOX_FULL,
         (
-            r"(BOX|quota|storage|disk)~\b(full\b|over.?quota|out of (storage|space)|over its)",
+            r"(BOX|quota|storage)~\b(full\b|over.?quota|out of (storage|space)|over its)",
             r"(BOX|quota|storage|disk)~\b(quota IS exceed|storage limit|too full)",
             r"(BOX|quota|storage|disk)~\bexceed\w*~(quota|storage|space|size limit)",
             r"over.?quota|over the (allowed |maximum )?quota|quota IS (exceed|full|violat)",
@@ -161,7 +163,7 @@ SAYINGS: tuple[Saying, ...] = (
             r"spam (classif|content|score|detect|or virus|filter|message|rejected|mail)",
             r"(scored|classified|detected|identified|marked|considered|rejected) (as|for)~\bspam\b",
             r"(recogni[sz]ed|flagged|tagged|suspected|suspicion) (as|of|to be)~\bspam",  # Yandex
-            r"looks? (to us )?like (a )?(spam|junk)|spam.?score|scored too many",  # SpamAssassin
+            r"looks? (to us )?like (a )?(spam|junk)|spam.?score|scored too many|spamassassin",
             r"(as|for|of) (\w+ )?(junk|unsolicited|bulk)\b",
             r"is (likely |probably |most likely )?(spam|unsolicited|junk)|gtube",  # Gmail, rspamd
             r"MESSAGE~spam~(reject|refus|discard)",  # Mail.ru
@@ -189,7 +191,7 @@ SAYINGS: tuple[Saying, ...] = (
             r"surbl|uribl|(dnsbl|ipcheck|reputation|senderscore)[\w.-]*\.\w+/\S*(ip|lookup|block)",
             r"(low|poor|bad|no|negative|domain|ip|sender|email) reputation",
             r"reputation~(block|reject|low|poor|degra)",
-            r"\(s31\d\d\)|\b(rp|sc|dy|ou)-00\d\b|\[(tss?|bl|ph)\d+\]",  # Outlook.com, Yahoo
+            r"\(s31[45]\d\)|\b(sc|dy|ou)-00\d\b|\[(tss?|bl|ph)\d+\]",  # Outlook.com, Yahoo
             r"\((rly|dyn|con|hvu|rtr|cld|dns):\w+\)",  # AOL
             r"user complaints|unexpected volume",  # Yahoo
             r"\b(hl:(rep|mep)|mi:(ipb|spb)|wm:bl[iu])\b",  # NetEase
@@ -203,7 +205,7 @@ SAYINGS: tuple[Saying, ...] = (
             r"attach(ment|ed)s?~(REFUSED|unsafe|dangerous)|dangerous~(attachment|extension)",
             r"REFUSED~(attachment|file ?(type|name|extension)|extension|executable)",  # amavis
             r"because its content presents|potential security issue",  # Gmail
-            r"(password.protected|encrypted) (archive|zip)",
+            r"(password.protected|encrypted) (archive|zip)|(executable|compressed) files?",
         ),
     ),
     # the receiver's checks of our domain, whose words look like those of a sign-in
@@ -211,7 +213,7 @@ SAYINGS: tuple[Saying, ...] = (
         Cause.UNAUTHENTICATED,
         (
             r"\bdmarc|\bdkim\b|\bspf\b|domainkeys|\barc (seal|validation)",
-            r"sender is unauthenticated|unauthenticated (email|mail|message)",  # Yahoo, Gmail
+            r"is unauthenticated|unauthenticated (email|mail|message)",  # Yahoo, Gmail
             r"does not have authentication information|authentication checks",  # Gmail 5.7.26
             r"required authentication level|email authentication",  # Microsoft 365 5.7.515
             r"anti.?spoof|spoofed (sender|address|from)|(fake|forged) (sender|from)",  # Mimecast
@@ -219,7 +221,9 @@ SAYINGS: tuple[Saying, ...] = (
     ),
     Saying(
         Cause.RATE_LIMITED,
-        (r"rate limit(s|ed)?\b|ratelimit|exceed\w*~rate",),  # Gmail, Microsoft 365, Mail.ru
+        (
+            r"rate limit(s|ed)?\b|ratelimit|exceed\w*~rate|\brp-00\d\b|\(s311\d\)",
+        ),  # Gmail, Microsoft 365, Mail.ru
         Scope.RELAY,
     ),
     Saying(
@@ -235,22 +239,6 @@ SAYINGS: tuple[Saying, ...] = (
             r"certificates?~(verif\w+ fail|self.signed|identit)",
         ),
     ),
-    Saying(
-        Cause.AUTHENTICATION,
-        (
-            r"auth (command )?first|\bauth error|\bauth(entication)?~(is )?(required|needed|fail)",
-            r"\bauth(entication)?~(unsuccessful|credentials|unsupported|mechanism)",
-            r"(requires?|must|need to|have to|please) (smtp )?(be )?auth(enticat|ori[sz])\w*",
-            r"log ?in (first|required|fail)|(sign|log) in to your|not (logged|signed) in",
-            r"unauthenticated senders|not authenticated|(application-specific|app) password",
-            r"(bad|invalid|incorrect|wrong) (user ?name|password|login|credentials(?! for relay))",
-            r"username and password not accepted|basic authentication is disabled",  # Microsoft 365
-            r"smtp ?auth~(disabled|required)|smtpclientauthentication|turn on smtp auth",  # cPanel
-            r"did not authenticate|without auth|(no|not) valid credentials",
-            r"unauthori[sz]ed ip address",  # Brevo
-        ),
-        Scope.RELAY,
-    ),
     # it does not carry our mail to others
     Saying(
         Cause.RELAY_DENIED,
@@ -258,14 +246,31 @@ SAYINGS: tuple[Saying, ...] = (
             r"relay(ing)?( mail| access| attempt| operation)? IS (REFUSED|disabled)",
             r"(not|never) (permitted|allowed|willing|able|authori[sz]ed|configured) to relay",
             r"unable to relay|rcpthosts|no relaying|does not relay\b|can not relay|denies relay",
-            r"as a relay|open relay not|relay check|through this server without",  # MessageLabs
-            r"credentials for relay|address is not verified|identities failed",  # Gmail, Amazon SES
+            r"as a relay|open relay not|insecure mail relay|relay check",  # MessageLabs, NetEase
+            r"non-local|through this server without",
+            r"credentials for relay|(?<!from )address is not verified|identities failed",  # SES
             r"sandbox (domain|subdomain)~not allowed",  # Mailgun
             r"delivery (is )?not allowed to this address|local user only",  # hMailServer, Coremail
             r"(?<!sender )(?<!your )\bdomain~not (a )?(local|hosted|handled|served|accepted)",
             r"\bdomain~is not (in my|one of)|not (hosted|served) here|not a gateway",  # qmail
-            r"recipient domain not|accept mail for (the recipient|that domain)",
+            r"recipient domain not (local|allowed)|accept mail for (the recipient|that domain)",
             r"not accept (mail|messages) for the domain|is not the final destination",  # Exchange
+        ),
+        Scope.RELAY,
+    ),
+    Saying(
+        Cause.AUTHENTICATION,
+        (
+            r"auth (command )?first|\bauth error|\bauth(entication)?~(is )?(required|needed|fail)",
+            r"\bauth(entication)?~(unsuccessful|credentials|unsupported|mechanism)",
+            r"(requires?|must|need to|have to|please) (smtp )?(be )?authenticat\w*",
+            r"log ?in (first|required|fail)|(sign|log) in to your|not (logged|signed) in",
+            r"unauthenticated senders|not authenticated|(application-specific|app) password",
+            r"(bad|invalid|incorrect|wrong) (user ?name|password|login|credentials(?! for relay))",
+            r"username and password not accepted|basic authentication is disabled",  # Microsoft 365
+            r"smtp ?auth~(disabled|required)|smtpclientauthentication|turn on smtp auth",  # cPanel
+            r"did not authenticate|without auth|(no|not) valid credentials",
+            r"unauthori[sz]ed ip address",  # Brevo
         ),
         Scope.RELAY,
     ),
@@ -282,6 +287,7 @@ SAYINGS: tuple[Saying, ...] = (
             r"(from|sender'?s?|return|reply)( email)? ?(address|domain|path)~(ABSENT|match)",
             r"(from|sender'?s?|return|reply)( email)? ?(address|domain|path)~does not",
             r"(from|sender'?s?|return|reply)( email)? ?(address|domain|path)~REFUSED",
+            r"(from|sender) address~not verified",
             r"sender( domain)?~can not be (resolv|verif)|domain of sender",  # Sendmail
             r"identity changes|purported responsible address|bad sender",  # Gmail, Courier
             r"mail from:? ?<@>~(invalid|not|REFUSED)|badmailfrom|null sender",  # qmail
@@ -330,7 +336,7 @@ SAYINGS: tuple[Saying, ...] = (
         (
             r"\b(ips?|ip[ -]?address(es)?|netblock|ip range)\b~\b(REFUSED|listed|hangup)",
             r"\b(network|server)\b~\b(block|bann|not allowed|restricted)",
-            r"blocked (by|for|using|due|because|as)|blocked - see|\bbanned|refused by",
+            r"blocked (by|for|using|due|because|as)|blocked - see|(?<!connection )refused by",
             r"not in (the )?whitelist|(open|exploitable) (relay|proxy)|traffic not accepted",
             r"rejected using|(?<!not )listed (at|in|by|on)\b",
             r"not accepting connections|connections? (not|will not be) accepted",  # Apple, Yahoo
@@ -339,7 +345,7 @@ SAYINGS: tuple[Saying, ...] = (
             r"has a policy that|not a trusted|untrusted (sender|host)",  # Gmail
             r"too many (invalid|unknown|bad) (recipients|users)|invalid recipients|harvest",
             r"suspicious activity|spam(bot|mer| source)|spamm?(ing|ers?)\b|abus(e|ive)\b",
-            r"send(s|ing)? spam|administrative(ly)? prohibit",
+            r"\bbanned|send(s|ing)? spam|administrative(ly)? prohibit",
             r"too soon|talk(s|ed|ing)? too early|pipelining|before~(greeting|banner)",  # Postfix
             r"accept\w*( \w+){0,4} (over )?ipv6|geographic|country~(block|not)",  # Microsoft 365
         ),
@@ -352,7 +358,7 @@ SAYINGS: tuple[Saying, ...] = (
             r"(MESSAGE|headers?) IS (malformed|not valid|incomplete|corrupt)",
             r"malformed (mime|message|header|mail)|multiple addresses in from",
             r"unicode character in a disallowed|encoded-word syntax",  # Gmail
-            r"bare (lf|cr|newline|line feed)|stray newline|nul(l)? (characters?|bytes?)",
+            r"(bare|lone) (lf|cr|newline|line feed)|data format|stray newline|null? (char|byte)",
             r"(missing|duplicate|multiple|invalid|bad|empty) (\S+ )?(header|field)s?\b",
             r"(missing|duplicated?|no|lacks? a?) ?(from|date|message.?id|subject)\b",
             r"headers? error|(from|sender)\"? (address )?(header|field)",

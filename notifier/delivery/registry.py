@@ -6,6 +6,7 @@ for more than words said in passing; one that isn't firm counts where no words h
 servers give it for anything. A code without a cause says nothing of itself.
 
 `PRIVATE` holds codes that a large provider gives a meaning of its own, from its documentation.
+Nobody else writes them, so a firm one counts for more than any words.
 """
 
 from __future__ import annotations
@@ -184,17 +185,19 @@ PRIVATE: dict[str, Status] = {
 _BANNED = Status("Microsoft: banned address", Cause.BLOCKED, None, True)
 PRIVATE.update({f"7.{detail}": _BANNED for detail in range(606, 650)})
 
-STATUSES: dict[str, Status] = PRIVATE | REGISTERED
-FIRM_CODES: dict[str, Finding] = {
-    code: (status.cause, status.scope)
-    for code, status in STATUSES.items()
-    if status.cause is not None and status.is_firm
-}
-VAGUE_CODES: dict[str, Finding] = {
-    code: (status.cause, status.scope)
-    for code, status in STATUSES.items()
-    if status.cause is not None and not status.is_firm
-}
+
+def _findings(statuses: dict[str, Status], *, is_firm: bool) -> dict[str, Finding]:
+    return {
+        code: (status.cause, status.scope)
+        for code, status in statuses.items()
+        if status.cause is not None and status.is_firm is is_firm
+    }
+
+
+#: What counts before any words, before words said in passing, and after all words.
+PRIVATE_CODES = _findings(PRIVATE, is_firm=True)
+FIRM_CODES = _findings(REGISTERED, is_firm=True)
+VAGUE_CODES = _findings(REGISTERED | PRIVATE, is_firm=False)
 
 #: The basic code where nothing else speaks (RFC 5321 section 4.2.3, RFC 4954 section 6).
 BASIC: dict[int, Finding] = {

@@ -2,9 +2,9 @@
 
 Three questions, each answered by a table:
 
-1. *Cause*: why. A text that says it outright (`phrasebook`), then an enhanced status code that is
-   firm (`registry`: IANA's and the providers' own), then words said in passing (`hints`), then a
-   vaguer code, then the basic code at its stage (RFC 5321, RFC 4954).
+1. *Cause*: why. A provider's own code, then a text that says it outright (`phrasebook`), then a
+   registered code that is firm (`registry`), then words said in passing (`hints`), then a vaguer
+   code, then the basic code at its stage (RFC 5321, RFC 4954).
 2. *Scope*: whom it concerns. The session's trouble (sign-in, TLS, sender, a client not welcome)
    is the relay's; anything said about the recipient at RCPT is the recipient's; anything said
    about the content is the message's.
@@ -35,7 +35,14 @@ from typing import TYPE_CHECKING
 from notifier.delivery.hints import HINTS
 from notifier.delivery.notation import essence
 from notifier.delivery.phrasebook import SAYINGS
-from notifier.delivery.registry import AT_STAGE, BASIC, BASIC_AT, FIRM_CODES, VAGUE_CODES
+from notifier.delivery.registry import (
+    AT_STAGE,
+    BASIC,
+    BASIC_AT,
+    FIRM_CODES,
+    PRIVATE_CODES,
+    VAGUE_CODES,
+)
 from notifier.delivery.waits import told_wait
 from notifier.model import Cause, Outcome, Scope, Stage, State
 
@@ -134,7 +141,8 @@ def _find(code: int, detail: str, text: str, stage: Stage | None) -> Finding:
     if code == 421 and stage is not None and stage not in TRANSACTION:  # noqa: PLR2004 - RFC 5321: closing
         return _match(_compiled(SAYINGS), text, digit) or BASIC[421]
     return (
-        _match(_compiled(SAYINGS), text, digit)
+        PRIVATE_CODES.get(detail)
+        or _match(_compiled(SAYINGS), text, digit)
         or FIRM_CODES.get(detail)
         or _match(_compiled(HINTS), text, digit)
         or VAGUE_CODES.get(detail)

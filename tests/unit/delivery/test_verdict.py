@@ -153,6 +153,44 @@ def test_what_is_against_us_stops_the_run_until_the_relay_has_taken_something(te
     assert (narrowed.state, narrowed.scope) == (State.REFUSED, Scope.RECIPIENT)
 
 
+def test_a_wait_that_is_asked_for_travels_with_the_outcome():
+    """For what will be tried again, and for nothing else."""
+    assert _judge(Stage.RCPT, "451 4.7.1 Greylisted, try again in 300 seconds").wait == 300
+    assert _judge(Stage.RCPT, "451 4.7.1 Greylisted").wait is None
+    assert _judge(Stage.RCPT, "550 5.1.1 User unknown, try again in 300 seconds").wait is None
+
+
+@pytest.mark.parametrize("stage", [Stage.MAIL, Stage.RCPT, Stage.BODY])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "550 5.7.501 Access denied, spam abuse detected",
+        "554 Sending suspended for this account",
+        "550 5.4.5 Daily user sending limit exceeded",
+    ],
+)
+def test_an_account_that_may_not_send_stops_the_run(stage, text):
+    """Nobody's attempt is burnt for it, whoever was to get the message, and however far it was."""
+    for is_proven in (False, True):
+        assert _judge(stage, text, is_proven=is_proven).state is State.PENDING
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "552 Mailbox message limit exceeded",
+        "552 5.2.2 The recipient's daily quota is used up",
+        "550 5.7.1 This group requires authorization",
+        "550 5.7.1 RESOLVER.RST.AuthRequired; authentication required",
+        "550 Recipient domain not found",
+        "550 5.1.1 user unknown, your account of this is right",
+    ],
+)
+def test_one_recipients_trouble_does_not_stop_the_run(text):
+    """Words that look like the account's or the relay's, but are said of one mailbox."""
+    assert _judge(Stage.RCPT, text).state is State.REFUSED
+
+
 SAID = [
     ("452 4.2.2 The email account that you tried to reach is over quota.", Cause.MAILBOX_FULL),
     ("550 5.7.26 Unauthenticated email is not accepted: DMARC policy.", Cause.UNAUTHENTICATED),
