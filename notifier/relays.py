@@ -19,6 +19,7 @@ from pydantic import (
 from notifier.locale import _
 from notifier.measures import parse_domain, parse_duration, parse_rates, single_line
 from notifier.model import Rate
+from notifier.presets import with_preset
 from notifier.secret_file import read_secret
 
 #: RFC 8314 section 3.3 (submissions), RFC 6409 section 3.1 (submission), RFC 5321 section 4.5.4.2.
@@ -152,6 +153,8 @@ class RelaySettings(Table):
     """`[relays.NAME]`: an SMTP account to submit through. Times are in seconds."""
 
     name: str = Field(default="", exclude=True)
+    #: A provider whose keys these begin with (`presets.toml`); empty: none.
+    preset: str = ""
     host: str = Field(min_length=1)
     #: 587; 465 where TLS is implicit, 25 where there is none.
     port: Whole = Field(default=587, ge=1, le=65535)
@@ -217,6 +220,11 @@ class RelaySettings(Table):
         if isinstance(value, dict) and "port" not in value:
             return {**value, "port": _PORTS.get(value.get("tls", "starttls"), 587)}
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _over_preset(cls, value: Any) -> Any:
+        return with_preset(value) if isinstance(value, dict) else value
 
     @field_validator("host", "helo_name")
     @classmethod

@@ -34,6 +34,7 @@ from notifier.measures import (
 )
 from notifier.nearest import did_you_mean
 from notifier.relays import SECRET_KEYS, Number, RelaySettings, Seconds, Table, Timeout, Whole
+from notifier.slowdowns import SlowdownRule
 from notifier.toml_lines import has_key, line_of, parse_toml, read_toml
 from notifier.workspace import WORKSPACE_FILE, find_root
 
@@ -152,6 +153,8 @@ class Settings(Table):
     retry: RetrySettings = RetrySettings()
     limits: LimitSettings = LimitSettings()
     dkim: dict[str, DkimSettings] = Field(default_factory=dict)
+    #: Before the rules that ship with the program.
+    slowdown: tuple[SlowdownRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,7 @@ def make_job(session: Session, ledger: Ledger, run_id: int, *, waits: bool) -> J
         relay=session.workspace.relay(run.relay),
         retry=session.workspace.settings.retry,
         rate=campaign.rate,
+        slowdowns=session.workspace.settings.slowdown,
         resends_doubt=campaign.on_doubt == "resend",
         waits=waits,
     )

@@ -18,12 +18,13 @@ from itertools import count
 from math import inf
 from typing import TYPE_CHECKING
 
+from notifier.delivery.pace import Pace
+from notifier.delivery.throttle import Throttle
 from notifier.measures import ANY_DOMAIN, spell_domain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from notifier.delivery.throttle import Throttle
     from notifier.relays import DomainSettings
     from notifier.smtp.parcel import Parcel
 
@@ -34,7 +35,7 @@ KEPT = 2_000
 class Gate:
     """One recipient domain behind the relay."""
 
-    __slots__ = ("connections", "domain", "entry", "on_way", "queue", "throttle")
+    __slots__ = ("connections", "domain", "entry", "on_way", "pace", "queue", "throttle")
 
     def __init__(self, domain: str, throttle: Throttle, connections: int = 0) -> None:
         self.domain = domain
@@ -42,6 +43,8 @@ class Gate:
         #: Messages that may be on their way at a time; 0: any number.
         self.connections = connections
         self.on_way = 0
+        #: What replies have said of its speed; None until they have.
+        self.pace: Pace | None = None
         self.queue: deque[Parcel] = deque()
         #: Its place in the order of `Lanes`; anything else there is out of date.
         self.entry = 0
@@ -49,14 +52,15 @@ class Gate:
     def __repr__(self) -> str:
         return f"<Gate {self.domain}: {self.on_way} on their way, {len(self.queue)} waiting>"
 
-    @property
-    def is_full(self) -> bool:
+    def is_full(self, now: float) -> bool:
         """Whether as many are on their way as may be."""
+        if self.pace is not None and self.pace.is_single(now):
+            return self.on_way >= 1
         return bool(self.connections) and self.on_way >= self.connections
 
     def admit(self, now: float) -> float:
         """0.0: admitted and counted. Else seconds until asking again; inf: when one is settled."""
-        if self.is_full:
+        if self.is_full(now):
             return inf
         delay = self.throttle.admit(now)
         if not delay:
@@ -83,11 +87,12 @@ class Lanes:
         #: How many messages wait.
         self.waiting = 0
         self._keep = KEPT
+        self._is_slowed = False
 
     @property
     def is_needed(self) -> bool:
-        """Whether any domain has a limit."""
-        return bool(self._limits)
+        """Whether any domain has a limit, or was slowed down."""
+        return bool(self._limits) or self._is_slowed
 
     @property
     def opens_at(self) -> float:
@@ -133,6 +138,15 @@ class Lanes:
         self._look_again(gate, -inf)
         return True
 
+    def pace_of(self, domain: str) -> Pace:
+        """The pace of this domain, which holds its messages back from now on."""
+        self._is_slowed = True
+        gate = self._gates.get(domain) or self._open(domain, self._limits_of(domain))
+        if gate.pace is None:
+            gate.pace = Pace()
+            gate.throttle.join(gate.pace)
+        return gate.pace
+
     def answered(self) -> None:
         """The ledger has granted something: look again at those who asked."""
         asking, self._asking = self._asking, []
@@ -168,20 +182,28 @@ class Lanes:
     def _gate_of(self, parcel: Parcel) -> Gate | None:
         domain = _domain_of(parcel.message.address)
         gate = self._gates.get(domain)
-        if gate is None:
-            limits = self._limits.get(domain) or self._limits.get(ANY_DOMAIN)
-            if limits is None:
-                return None
-            if len(self._gates) >= self._keep:
-                self._forget_idle()
-            throttle = self._make_throttle(domain, limits)
-            gate = self._gates[domain] = Gate(domain, throttle, limits.connections)
+        if gate is not None:
+            return gate
+        limits = self._limits_of(domain)
+        return self._open(domain, limits) if limits is not None else None
+
+    def _limits_of(self, domain: str) -> DomainSettings | None:
+        return self._limits.get(domain) or self._limits.get(ANY_DOMAIN)
+
+    def _open(self, domain: str, limits: DomainSettings | None) -> Gate:
+        if len(self._gates) >= self._keep:
+            self._forget_idle()
+        throttle = self._make_throttle(domain, limits) if limits is not None else Throttle()
+        gate = Gate(domain, throttle, limits.connections if limits is not None else 0)
+        self._gates[domain] = gate
         return gate
 
     def _forget_idle(self) -> None:
         """Keep the gates that are in use: what is forgotten is in the ledger."""
         self._gates = {
-            domain: gate for domain, gate in self._gates.items() if gate.queue or gate.on_way
+            domain: gate
+            for domain, gate in self._gates.items()
+            if gate.queue or gate.on_way or gate.pace is not None
         }
         self._keep = max(KEPT, 2 * len(self._gates))
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from notifier.delivery.domains import Lanes
 from notifier.delivery.feed import RunFeed
 from notifier.delivery.grants import Allowance, Grants
+from notifier.delivery.heed import Heed
 from notifier.delivery.progress import Meter, Progress
 from notifier.delivery.retry import RetryPolicy
 from notifier.delivery.terms import Terms
@@ -33,6 +34,7 @@ from notifier.errors import GuardError, LedgerError, RelayError
 from notifier.ledger.writer import Writer
 from notifier.locale import _
 from notifier.model import RunState, State
+from notifier.slowdowns import shipped_rules
 from notifier.smtp.pool import Pool
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from notifier.relays import DomainSettings
     from notifier.render.templates import CompiledCampaign
     from notifier.settings import RelaySettings, RetrySettings
+    from notifier.slowdowns import SlowdownRule
 
 #: Seconds between two looks at the clock, the run's state and the progress.
 TICK = 0.25
@@ -85,6 +88,8 @@ class Job:
     retry: RetrySettings
     #: The campaign's own ceiling, below the relay's.
     rate: Sequence[Rate] = ()
+    #: The user's own rules on replies that mean "slower"; those that ship come after them.
+    slowdowns: Sequence[SlowdownRule] = ()
     resends_doubt: bool = False
     #: Whether to stay until deferred deliveries are due, or to leave them to a later start.
     waits: bool = True
@@ -106,6 +111,7 @@ class _Engine:
     meter: Meter
     throttle: Throttle
     grants: Grants
+    heed: Heed
     steady: Callable[[], float]
     stop: asyncio.Event
     on_progress: Callable[[Progress], None] | None
@@ -140,6 +146,7 @@ class _Engine:
     async def _may_go_on(self) -> bool:
         now = self.steady()
         self.grants.tidy(now)
+        self.heed.forgive(now)
         if now - self._beat_at > LEASE / 3:
             self._beat_at = now
             if not await self.writer.call(self.ledger.heartbeat, self.worker_id):
@@ -168,7 +175,11 @@ class _Engine:
             self.on_progress = None
 
     def _limit(self, now: float) -> str:
-        limit = self.throttle.holding(now) if self.feed.limited_for > 0 else None
+        if self.feed.limited_for <= 0:
+            return ""
+        if reason := self.heed.reason(now):
+            return _("slowed down by the relay: {reason}").format(reason=reason)
+        limit = self.throttle.holding(now)
         return _("held back by the limit {rate}").format(rate=limit) if limit else ""
 
 
@@ -272,6 +283,8 @@ async def _make_engine(
     grants = _make_grants(ledger, writer, steady)
     throttle = await _make_throttle(job, ledger, writer, grants, steady())
     meter = Meter()
+    lanes = _make_lanes(job, grants)
+    heed = Heed((*job.slowdowns, *shipped_rules()), throttle, lanes)
     terms = Terms(
         run_id=job.run.id,
         worker_id=worker_id,
@@ -280,7 +293,8 @@ async def _make_engine(
         assemble=job.compiled.assemble,
         workshop=workshop,
         throttle=throttle,
-        lanes=_make_lanes(job, grants),
+        lanes=lanes,
+        heed=heed,
         policy=RetryPolicy(job.retry),
         clock=clock,
         steady=steady,
@@ -297,6 +311,7 @@ async def _make_engine(
         meter=meter,
         throttle=throttle,
         grants=grants,
+        heed=heed,
         steady=steady,
         stop=asyncio.Event(),
         on_progress=None,

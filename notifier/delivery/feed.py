@@ -86,6 +86,7 @@ class RunFeed:
         writer.on_lost = self._forget
         self._patience = Patience(terms.relay, terms.patience)
         self._has_lost_claims = False
+        self._suppressing: set[asyncio.Task[bool]] = set()
         self._in_flight = 0
         #: Why the run can't go on, where the relay or the ledger is the reason.
         self.failure: Exception | None = None
@@ -107,6 +108,8 @@ class RunFeed:
         delay = self._patience.held_until - now
         if delay <= 0:
             delay = self._terms.throttle.delay(now)
+        if self._in_flight and self._terms.heed.is_single(now):
+            delay = inf
         parcel = self._stock.draw(now) if delay <= 0 else None
         if self._stock.is_low:
             self._stirred.set()
@@ -158,6 +161,7 @@ class RunFeed:
         self._in_flight -= 1
         outcome = self._patience.judge(parcel.id, submission)
         steady_now = self._terms.steady()
+        self._heed(job, submission, steady_now)
         failure = self._patience.note(outcome, submission, steady_now)
         if failure is not None:
             self.fail(failure)
@@ -329,9 +333,31 @@ class RunFeed:
         self._stock.put_back(parcel)
         self._wake(1)
 
+    def _heed(self, job: Job, submission: Submission, now: float) -> None:
+        """Go slower where the reply asks for it."""
+        if submission.reply is None or submission.reply.is_positive:
+            return
+        rule = self._terms.heed.hear(
+            submission.reply,
+            job.claimed.address,
+            taken_at=job.taken_at,
+            now=now,
+            seen=self._meter.recent_rate(now),
+        )
+        if rule is not None and rule.suppress:
+            self._suppress(job.claimed.address, str(submission.reply))
+
+    def _suppress(self, address: str, reply: str) -> None:
+        call = self._writer.call(self._ledger.suppress, address, reply, "slowdown")
+        task = asyncio.get_running_loop().create_task(call)
+        self._suppressing.add(task)
+        task.add_done_callback(self._suppressing.discard)
+
     def _make_way(self, job: Job, *, withdrawn_at: float | None = None) -> None:
         """Another message to the same domain may leave now."""
-        if self._stock.settled(job.claimed.address, withdrawn_at=withdrawn_at):
+        if self._stock.settled(job.claimed.address, withdrawn_at=withdrawn_at) or (
+            self.limited_for == inf  # one at a time, and this was it
+        ):
             self._end_limit()
 
     def _forget(self, delivery_id: int) -> None:
@@ -339,7 +365,8 @@ class RunFeed:
         job = self._jobs.pop(delivery_id, None)
         self._in_flight -= 1
         if job is not None:
-            self._make_way(job)
+            self._terms.throttle.withdraw(job.taken_at)
+            self._make_way(job, withdrawn_at=job.taken_at)
         self.drop_claims()
 
     def drop_claims(self) -> None:

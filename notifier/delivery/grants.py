@@ -7,8 +7,8 @@ together with what became of the grants before (`Grants`).
 
     the ledger gives nothing     the limit is reached: closed until the instant that it names, and
                                  asked again after `PATIENCE` at the latest: others may give back
-    a grant's time is over       what is left of it is given back; the next one is asked for when
-                                 somebody wants to send
+    nobody sends for a while,    what is left is given back; the next grant is asked for when
+    a grant's time is over       somebody wants to send
     the run ends                 everything that was not used is given back
     the process is killed        what was granted counts as used: see there
     the ledger is unavailable    the run ends with that error, as everywhere
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Seconds until a limit that was reached is asked about again, though no permit is due before.
 PATIENCE = 5.0
+#: Seconds after which permits that nobody used go back.
+IDLE = 2.0
 #: Seconds that an answer of the ledger is waited for before somebody looks again.
 SOON = 0.1
 
@@ -185,9 +187,11 @@ class Grants:
                 allowance.let_go(now)
 
     def tidy(self, now: float) -> None:
-        """Give back what lies idle past its time: others may want it."""
+        """Give back what lies idle: others may want it."""
         for allowance in list(self._held):
             allowance.turn_over(now)
+            if now - allowance.last > IDLE:
+                allowance.let_go(now)
             if not allowance.grant and not allowance.is_asked:
                 del self._held[allowance]
         if self._backs and not self._is_closed:

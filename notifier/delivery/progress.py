@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 #: The rate is that of the last so many seconds: long enough to be steady, short enough to be now.
 RATE_WINDOW = 10.0
+#: Messages a second, until so many seconds have shown better.
+EARLY = 5.0
+SOME = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,13 @@ class Meter:
     window: float = RATE_WINDOW
     settled: int = 0
     _marks: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def recent_rate(self, now: float) -> float:
+        """The same, asked in between; a run's first moments tell little, and count as `EARLY`."""
+        if not self._marks or now - self._marks[0][0] < SOME:
+            return EARLY
+        since, before = self._marks[0]
+        return (self.settled - before) / (now - since)
 
     def rate(self, now: float) -> float:
         """Messages a second over the last `window` seconds; call it at each tick."""

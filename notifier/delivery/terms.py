@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from notifier.delivery.domains import Lanes
+    from notifier.delivery.heed import Heed
     from notifier.delivery.retry import RetryPolicy
     from notifier.delivery.throttle import Throttle
     from notifier.delivery.workshop import Workshop
@@ -39,7 +40,9 @@ class Terms:
     #: Seconds of nothing but trouble with the relay before the run is stopped.
     patience: float
     #: The limits of the recipient domains behind the relay.
-    lanes: Lanes | None = None
+    lanes: Lanes
+    #: What replies say of our speed.
+    heed: Heed
     #: Whether to stay for deferred deliveries until they are due.
     waits: bool = True
 

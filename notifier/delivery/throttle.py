@@ -74,6 +74,14 @@ class Throttle:
             latest = max(latest, limit.opens_at(now))
         return latest - now if latest > now else 0.0
 
+    def join(self, limit: Limit) -> None:
+        """From now on this one must allow it, too."""
+        self.limits = (*self.limits, limit)
+
+    def part(self, limit: Limit) -> None:
+        """From now on this one is not asked."""
+        self.limits = tuple(it for it in self.limits if it is not limit)
+
     def holding(self, now: float) -> Rate | None:
         """The limit that holds the next message back now, for saying so; None if none does."""
         reached = [limit for limit in self.limits if limit.closed_until > now]

@@ -15,6 +15,7 @@ from notifier.ledger.ledger import Ledger, NewRun
 from notifier.ledger.reports import Reader
 from notifier.model import Message, Rate, Recipient, RunState, State
 from notifier.settings import RelaySettings, RetrySettings
+from notifier.slowdowns import SlowdownRule
 
 #: Longer than any test takes, so that a run that hangs fails by its own limit.
 LIMIT = 20.0
@@ -97,9 +98,11 @@ class School:
 def school(tmp_path, monkeypatch):
     """A new ledger; the engine looks around it often, and its pauses are short."""
     monkeypatch.setattr(engine, "TICK", 0.01)
+    monkeypatch.setattr(engine, "shipped_rules", tuple)  # their pauses would be waited out
     monkeypatch.setattr(feed, "SOONEST", 0.02)
     monkeypatch.setattr(feed, "COMPANY", 0.02)
     monkeypatch.setattr(grants, "PATIENCE", 0.05)
+    monkeypatch.setattr(grants, "IDLE", 0.1)
     monkeypatch.setattr(patience, "SHORTEST_PAUSE", 0.01)
     monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.02)
     school = School(tmp_path / "ledger.sqlite")
@@ -373,26 +376,69 @@ def test_only_so_many_are_on_their_way_to_a_domain(school, relay):
     assert relay.recipients == _each_once(40)
 
 
-def test_two_who_send_one_run_share_its_own_limit(school, relay):
-    """A campaign's ceiling is the run's, however many send it."""
-    run, stop = school.run(30), asyncio.Event
-
-    async def send(ledger, stop):
-        def show(progress):
-            if progress.limited_by and len(relay.delivered) == 7:
-                stop.set()
-
-        rate = [Rate(7, 3600.0)]
-        return await school.send(run, relay, ledger=ledger, rate=rate, stop=stop, on_progress=show)
+def test_a_relay_that_asks_for_less_is_sent_to_more_slowly_and_tells_why(school, relay):
+    """At once, by its own words; what it put off is sent in the end, and nobody twice."""
+    run, seen = school.run(12), []
+    relay.on("RCPT", "451 4.7.0 please, slower", match="p3@", nth=4)
+    rule = SlowdownRule(code=(451,), slow_to=Rate(40, 1.0), pause_for=0.05)
 
     async def scene():
         async with relay:
-            return await asyncio.gather(
-                send(school.ledger, stop()), send(school.another_ledger(), stop())
+            return await school.send(
+                run,
+                relay,
+                slowdowns=[rule],
+                account={"max_connections": 1},
+                on_progress=lambda it: seen.append(it.limited_by),
             )
 
-    assert asyncio.run(scene()) == [RunState.ACTIVE] * 2
-    assert len(relay.delivered) == 7
+    assert asyncio.run(scene()) is RunState.FINISHED
+    assert relay.recipients == _each_once(12)
+    assert any("please, slower" in it for it in seen)
+
+
+def test_an_address_that_a_rule_suppresses_is_never_written_to_again(school, relay):
+    """`suppress = true`, with the relay's reply as the reason."""
+    run = school.run(3)
+    relay.on("RCPT", "550 5.1.1 user unknown", match="p1@")
+    rule = SlowdownRule(enhanced=("5.1.1",), suppress=True)
+
+    async def scene():
+        async with relay:
+            return await school.send(run, relay, slowdowns=[rule])
+
+    assert asyncio.run(scene()) is RunState.FINISHED
+    (found,) = school.ledger.suppressions()
+    assert (found.address, found.source) == ("p1@parents.example", "slowdown")
+    assert found.reason == "550 5.1.1 user unknown"
+
+
+def test_two_who_send_one_run_share_its_own_limit(school, relay):
+    """A campaign's ceiling is the run's, however many send it."""
+    run = school.run(30)
+
+    async def scene():
+        stop = asyncio.Event()
+
+        def show(progress):
+            if progress.limited_by:
+                stop.set()
+
+        async def send(ledger):
+            rate = [Rate(7, 3600.0)]
+            return await school.send(
+                run, relay, ledger=ledger, rate=rate, stop=stop, on_progress=show
+            )
+
+        async with relay:
+            ended = await asyncio.gather(send(school.ledger), send(school.another_ledger()))
+            assert ended == [RunState.ACTIVE] * 2
+            # A permit counts as used where the message turned out to be the other one's.
+            assert 4 <= len(relay.delivered) <= 7
+            return await school.send(run, relay)
+
+    assert asyncio.run(scene()) is RunState.FINISHED
+    assert relay.recipients == _each_once(30)
 
 
 def test_without_limits_two_runs_share_a_relay(school, relay):

@@ -4,6 +4,7 @@ import pytest
 
 from notifier.errors import SettingsError
 from notifier.model import Rate
+from notifier.presets import SHIPPED, preset_names
 from notifier.settings import load_workspace
 
 RELAY = '[relays.main]\nhost = "smtp.school.example"\n'
@@ -54,3 +55,44 @@ def test_what_is_no_domain_is_refused(load):
     with pytest.raises(SettingsError, match="domain") as caught:
         load(RELAY + '[relays.main.domains."an@gmail.com"]\nrate = "1/second"\n')
     assert caught.value.where.startswith("notifier.toml, line ")
+
+
+# --- presets -----------------------------------------------------------------------------------
+
+
+def test_a_preset_is_what_the_relay_begins_with(load):
+    """Its host, its connections, its limits."""
+    relay = load('[relays.main]\npreset = "microsoft365"\n')
+    assert (relay.host, relay.port, relay.tls) == ("smtp.office365.com", 587, "starttls")
+    assert relay.max_connections == 3
+    assert relay.rate == (Rate(30, 60.0), Rate(10_000, 86_400.0))
+
+
+def test_what_is_said_overrides_the_preset(load):
+    """Each key for itself; the port goes with the TLS that is asked for."""
+    relay = load('[relays.main]\npreset = "gmail"\nrate = "9/day"\ntls = "implicit"\n')
+    assert relay.host == "smtp.gmail.com"
+    assert relay.rate == (Rate(9, 86_400.0),)
+    assert relay.port == 465
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_can_be_used_and_names_its_source(load, name):
+    """Rates at least; a page above each, or the page of the one before."""
+    relay = load(f'[relays.main]\npreset = "{name}"\nhost = "mail.school.example"\n')
+    assert relay.rate
+    above = SHIPPED.read_text("utf-8").partition(f"[{name}]")[0]
+    assert "https://" in above or "same page" in above
+
+
+def test_a_misspelt_preset_is_told_with_the_nearest(load):
+    """And with its place."""
+    with pytest.raises(SettingsError, match="microsoft365") as caught:
+        load('[relays.main]\npreset = "microsoft356"\n')
+    assert caught.value.where.startswith("notifier.toml, line ")
+
+
+def test_a_preset_without_a_host_still_needs_one(load):
+    """Amazon's depends on the region."""
+    with pytest.raises(SettingsError, match="host"):
+        load('[relays.main]\npreset = "amazon-ses-sandbox"\n')

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifier.delivery.grants import PATIENCE, SOON, Allowance, Grants
+from notifier.delivery.grants import IDLE, PATIENCE, SOON, Allowance, Grants
 from notifier.delivery.throttle import Throttle
 from notifier.ledger import permits
 from notifier.ledger.permits import SLACK
@@ -263,10 +263,11 @@ def test_what_lies_idle_past_its_time_goes_back():
     process = Process(store, [rate])
     process.admit(START)
     process.trade(START)
-    process.tidy(START + 1)
+    process.tidy(START + IDLE)
+    process.trade(START + IDLE)
     assert store.db.execute("SELECT sum(permits) FROM permit").fetchone() == (1,)
-    process.tidy(START + permits.lifetime(rate) + 1)
-    process.trade(START + permits.lifetime(rate) + 1)
+    process.tidy(START + IDLE + 1)
+    process.trade(START + IDLE + 1)
     assert store.db.execute("SELECT sum(permits) FROM permit").fetchone() == (None,)
     store.close()
 
