@@ -37,7 +37,7 @@ CLASSES: dict[str, str] = {
         r"|not (?:allow|accept|permit|authori[sz]ed))\w*"
     ),
     "SHUT": (
-        r"(?:disabled|suspended|inactive|deactivated|locked|blocked|closed|frozen|terminated"
+        r"(?:disabled|suspended|inactive|deactivated|locked|closed|frozen|terminated"
         r"|discontinued|expired|dormant|abandoned|on hold|hangup)"
     ),
     "STOPPED": r"(?:suspended|disabled|paused|locked|blocked|deactivated|shut ?off)",

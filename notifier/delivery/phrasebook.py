@@ -300,7 +300,7 @@ SAYINGS: tuple[Saying, ...] = (
     Saying(
         Cause.MAILBOX_DISABLED,
         (
-            r"(?<!your )(account|mailbox|user|recipient)(\(s\)|s)?( (?!and )\S+)? IS SHUT",
+            r"(?<!your )(account|mailbox|user|recipient)(\(s\))?s?( (?!and)\S+)? IS (SHUT|blocked)",
             r"(?<!your )(account|mailbox|user|recipient)( <@>)? IS (temporarily|currently) SHUT",
             r"(account|mailbox|user)( <@>| \S+)? temporar\w+ SHUT|est bloque\. the",  # La Poste
             r"SHUT (recipient|user|account|mailbox|email|address)",

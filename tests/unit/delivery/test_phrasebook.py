@@ -241,6 +241,7 @@ quota_spent         452 #4.x.x Too many recipients received this hour
 relay_denied        553 you are trying to use me as a relay, but I have not been configured to
 _                   let you
 blocked             501 Connection rejected by policy [7.7]
+blocked             550 permanent failure for one or more recipients (a@b.example:blocked)
 content_refused     550 Message filtered. Refer to the Troubleshooting page
 attachment_refused  550 5.7.1 Attachment type not allowed: .exe
 """,
