@@ -69,6 +69,8 @@ class Throttle:
 
     def delay(self, now: float) -> float:
         """Seconds until `admit` may admit; 0.0 when it would now. Counts nothing."""
+        if not self.limits:
+            return 0.0
         latest = -inf
         for limit in self.limits:
             latest = max(latest, limit.opens_at(now))
