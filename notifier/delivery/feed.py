@@ -129,6 +129,8 @@ class RunFeed:
             return False
         if self._stock.finished and self.limited_for <= 0 and self._writer.backlog <= BACKLOG:
             return True
+        if self._writer.backlog > BACKLOG:
+            self._wake_after(BREATH)  # nothing else tells when the ledger has caught up
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         try:

@@ -5,8 +5,8 @@ with the run. Where there are workers (`workshop`), they make the messages; unti
 where there are none, and for large messages, which cost more to hand over than to make, messages
 are made here, a few at a time.
 
-If a worker is lost with a batch, each of its messages is made by a worker again, alone. One that
-takes a second worker with it is refused, for it would take this process with it, too.
+If a worker is lost while it is at a batch, each of its messages is made by a worker again, alone.
+One that takes a second worker with it is refused, for it would take this process with it, too.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 from notifier.delivery.making import Made, Order, Unmade, make
+from notifier.delivery.workbench import LARGE
+from notifier.delivery.workshop import Lost
 from notifier.locale import _
 
 if TYPE_CHECKING:
@@ -35,8 +37,6 @@ STOCK_BYTES = 16_000_000
 BATCH = 32
 #: Messages made here before the loop gets its turn, so that replies never wait long.
 SLICE = 8
-#: Bytes of a message from which it is made here.
-LARGE = 200_000
 
 
 class Keeper(Protocol):
@@ -50,9 +50,6 @@ class Keeper(Protocol):
 
     def stir(self) -> None:
         """There is something new."""
-
-    def fail(self, exc: Exception) -> None:
-        """Nothing can go on."""
 
 
 class Stock:
@@ -75,6 +72,8 @@ class Stock:
         self.claimed: deque[Claimed] = deque()
         #: Those whose batch was lost with a worker.
         self._suspects: deque[Claimed] = deque()
+        #: Those that a worker left to this process.
+        self._own: deque[Claimed] = deque()
         self.ready: deque[Parcel] = deque()
         self._ready_bytes = 0
         self._ordered = 0
@@ -100,7 +99,7 @@ class Stock:
     @property
     def has_claims(self) -> bool:
         """Whether there is something to make messages from."""
-        return bool(self.claimed or self._suspects)
+        return bool(self.claimed or self._suspects or self._own)
 
     @property
     def has_room(self) -> bool:
@@ -147,6 +146,7 @@ class Stock:
         self.ready.clear()
         self.claimed.clear()
         self._suspects.clear()
+        self._own.clear()
         self._ready_bytes = self._ordered = 0
         self._era += 1
         return gone
@@ -156,7 +156,11 @@ class Stock:
     def make_some(self) -> bool:
         """Make or order a few of what is claimed; False while the workers have enough to do."""
         workshop = self._workshop
-        if workshop is not None and workshop.is_ready and self._average < LARGE:
+        if self._own:
+            self._make_here(self._own)
+            return True
+        is_theirs = bool(self._suspects) or self._average < LARGE
+        if workshop is not None and workshop.is_ready and is_theirs:
             if not workshop.has_capacity:
                 return False
             self._order_some(workshop)
@@ -165,8 +169,7 @@ class Stock:
             if workshop is not None and workshop.is_open:
                 return False  # another worker is on its way
             self.claimed, self._suspects = self._suspects, self.claimed
-        for _number in range(min(SLICE, len(self.claimed))):
-            self._make_here(self.claimed.popleft())
+        self._make_here(self.claimed)
         return True
 
     def _order_some(self, workshop: Workshop) -> None:
@@ -182,32 +185,40 @@ class Stock:
         era, now = self._era, float(int(self._clock()))
         orders = [_order_of(claimed, now) for claimed in batch]
 
-        def done(products: Sequence[Product | None] | None) -> None:
-            if era != self._era:
-                return
-            self._ordered -= len(batch)
-            try:
-                if products is not None:
+        def done(products: Sequence[Product | None] | Lost) -> None:
+            if era == self._era:
+                self._ordered -= len(batch)
+                if isinstance(products, Lost):
+                    self._take_back(batch, products, is_last_try=is_last_try)
+                else:
                     for claimed, order, product in zip(batch, orders, products, strict=True):
                         self._add(claimed, order, product)
-                elif is_last_try:
-                    self._keeper.unmade(batch[0], _("The process that made this message crashed."))
-                else:
-                    self._suspects.extend(batch)
-            except Exception as exc:  # noqa: BLE001 - whatever it is, the run must end and tell it
-                self._keeper.fail(exc)
-            self._keeper.stir()
+            self._keeper.stir()  # in any case: the worker has room now
 
         self._ordered += len(batch)
         workshop.order(orders, done)
 
-    def _make_here(self, claimed: Claimed) -> None:
-        order = _order_of(claimed, float(int(self._clock())))
-        self._add(claimed, order, make(self._assemble, order))
+    def _take_back(self, batch: Sequence[Claimed], lost: Lost, *, is_last_try: bool) -> None:
+        if lost is Lost.WAITING:
+            (self._suspects if is_last_try else self.claimed).extend(batch)
+        elif is_last_try:
+            self._keeper.unmade(batch[0], _("The process that made this message crashed."))
+        else:
+            self._suspects.extend(batch)
+
+    def _make_here(self, waiting: deque[Claimed]) -> None:
+        """A few, and fewer where they are large."""
+        for _number in range(min(SLICE, len(waiting))):
+            claimed = waiting.popleft()
+            order = _order_of(claimed, float(int(self._clock())))
+            self._add(claimed, order, make(self._assemble, order))
+            if not self.has_room:
+                return
 
     def _add(self, claimed: Claimed, order: Order, product: Product | None) -> None:
-        if product is None:  # it broke there in a way that nobody foresaw: see it happen
-            product = make(self._assemble, order)
+        if product is None:
+            self._own.append(claimed)
+            return
         if isinstance(product, Unmade):
             self._keeper.unmade(claimed, product.reason)
             return

@@ -31,8 +31,13 @@ if TYPE_CHECKING:
 
 LENGTH = struct.Struct("!I")
 
-#: A product on the line: a message's fields and digest; the reason why there is none; None where
-#: something else broke, which is then met where it can be told: in the process that ordered it.
+#: Bytes of a message from which it is made where it is sent from: handing it over costs more, and a
+#: batch of such would fill the memory.
+LARGE = 200_000
+
+#: A product on the line: a message's fields and digest; the reason why there is none; None where it
+#: is to be made in the process that ordered it: it is large, or something else broke, which can be
+#: told there.
 Flat: TypeAlias = tuple[str, str, bytes, bool, bool, bool, str] | str | None
 
 
@@ -92,7 +97,9 @@ def _make_all(assemble: Callable[..., Message], orders: Sequence[tuple[Any, ...]
     products: list[Flat] = []
     for order in orders:
         try:
-            products.append(flatten(make(assemble, Order(*order), _digest)))
+            product = make(assemble, Order(*order), _digest)
+            is_large = isinstance(product, Made) and len(product.message.data) > LARGE
+            products.append(None if is_large else flatten(product))
         except Exception:  # noqa: BLE001 - met again, and told, in the process that ordered it
             products.append(None)
     return products

@@ -10,8 +10,9 @@ If step X fails, what happens to whom?
     a worker can't start        there is one less; without any, messages are made in process
     it compiles something else  it gets no orders
     a message can't be made     its product says why; the others of the batch go on
-    a worker dies, or hangs     what it had is given back (`done(None)`); another takes its place,
-                                unless it never made anything
+    a worker dies, or hangs     what it had is given back (`Lost`); another takes its place, unless
+                                it was never ready, or the last few made nothing
+    a message is large          it is not sent here, but made here: its product is None
     this process dies           the workers' lines are closed, and they end
 """
 
@@ -24,6 +25,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
+from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from notifier import locale
@@ -55,7 +57,18 @@ PAGES = 4
 #: Seconds for a worker to be compiled and ready.
 START_SECONDS = 60.0
 
-Done: TypeAlias = "Callable[[Sequence[Product | None] | None], None]"
+#: Workers in a row that may be lost before one of them made anything.
+BARREN = 3
+
+
+class Lost(Enum):
+    """A batch whose worker is gone."""
+
+    BEGUN = "begun"  # it was at it: something in it may be the reason
+    WAITING = "waiting"  # it had not come to it
+
+
+Done: TypeAlias = "Callable[[Sequence[Product | None] | Lost], None]"
 
 
 def count_cores() -> int:
@@ -97,7 +110,11 @@ def open_workshop(
     if not count:
         return None
     workshop = Workshop(recipe, digest)
-    workshop.start(count)
+    try:
+        workshop.start(count)
+    except BaseException:
+        workshop.close()
+        raise
     return workshop
 
 
@@ -112,6 +129,7 @@ class Workshop:
         self._started: list[_Worker] = []
         self._workers: list[_Worker] = []
         self._is_closed = False
+        self._barren = 0
         self._tasks: set[asyncio.Task[None]] = set()
         #: Called when a worker became ready, or was lost.
         self.on_change: Callable[[], None] = lambda: None
@@ -119,7 +137,10 @@ class Workshop:
     def start(self, count: int) -> None:
         """Start so many workers; fewer where the system doesn't allow more. Needs no loop."""
         for _number in range(count):
-            ours, theirs = socket.socketpair()
+            try:
+                ours, theirs = socket.socketpair()
+            except OSError:
+                return
             with theirs:
                 try:
                     process = _start(theirs)
@@ -133,10 +154,14 @@ class Workshop:
         started, self._started = self._started, []
         self._workers += started
         for worker in started:
-            await worker.attach(self._opening)
+            try:
+                await worker.attach(self._opening)
+            except OSError:
+                worker.end()
+                self.miss(worker)
 
     def close(self) -> None:
-        """End the workers; a second time does nothing."""
+        """End the workers, whatever they are at; nobody is told. A second time does nothing."""
         self._is_closed = True
         for task in self._tasks:
             task.cancel()
@@ -169,7 +194,7 @@ class Workshop:
         """Have these made by the worker that has least to do; one must be ready.
 
         `done` is called once, later: with the products in the orders' sequence (None for one that
-        broke, and is to be made in process), or with None when the worker was lost.
+        is to be made in process: it broke, or is large), or with what was lost with its worker.
         """
         ready = (it for it in self._workers if it.is_ready)
         min(ready, key=lambda worker: len(worker.orders)).take(orders, done)
@@ -179,7 +204,7 @@ class Workshop:
     def greet(self, worker: _Worker, digest: str) -> None:
         """The worker has compiled the campaign."""
         if digest == self._digest:
-            worker.is_ready = True
+            worker.is_ready = worker.was_ready = True
             self.on_change()
         else:
             worker.end()
@@ -188,14 +213,20 @@ class Workshop:
         """The worker is gone: let another take its place, and give back what it had."""
         if worker in self._workers:
             self._workers.remove(worker)
-        if worker.has_served and not self._is_closed:
-            self.start(1)
-            task = asyncio.create_task(self.attach())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        for _orders, done in worker.orders:
-            done(None)
+        if self._is_closed:
+            return
+        self._barren = 0 if worker.has_served else self._barren + 1
+        if worker.was_ready and self._barren < BARREN:
+            self._replace()
+        for number, (_orders, done) in enumerate(worker.orders):
+            done(Lost.WAITING if number else Lost.BEGUN)
         self.on_change()
+
+    def _replace(self) -> None:
+        self.start(1)
+        task = asyncio.create_task(self.attach())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def seconds_for(self, orders: Sequence[Order]) -> float:
         """Seconds after which a worker that still has them is taken for hung."""
@@ -203,13 +234,16 @@ class Workshop:
 
 
 def _start(line: socket.socket) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "notifier.delivery.workbench", str(line.fileno())]
+    # -P: the working folder is not searched for modules. Secrets in the environment stay here.
+    command = [sys.executable, "-P", "-m", "notifier.delivery.workbench", str(line.fileno())]
+    environment = {name: it for name, it in os.environ.items() if not name.startswith("NOTIFIER_")}
     return subprocess.Popen(  # noqa: S603 - this very program
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,  # what breaks there is met again here, and told
         pass_fds=(line.fileno(),),
+        env=environment,
     )
 
 
@@ -228,6 +262,7 @@ class _Worker(asyncio.Protocol):
         self.orders: deque[tuple[Sequence[Order], Done]] = deque()
         #: It compiled what this run is made from.
         self.is_ready = False
+        self.was_ready = False
         #: It made something.
         self.has_served = False
 

@@ -101,7 +101,8 @@ class Writer:
         self._hurry = threading.Event()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        #: Called in the loop with each delivery whose intent came to False, before its future.
+        #: Called in the loop with each delivery whose intent came to False, before anybody who
+        #: waits for its future goes on.
         self.on_lost: Callable[[int], None] = lambda _delivery_id: None
         #: Why nothing can be written any more; None while it can.
         self.failed: BaseException | None = None
@@ -289,9 +290,9 @@ class Writer:
             if future.done():
                 continue
             is_ours = intent.delivery_id not in lost
+            future.set_result(is_ours)
             if not is_ours:
                 self.on_lost(intent.delivery_id)
-            future.set_result(is_ours)
 
     def _try_once_more(self) -> None:
         try:

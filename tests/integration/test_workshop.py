@@ -9,6 +9,7 @@ import socket
 import threading
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from notifier.campaign import load_campaign
 from notifier.delivery import workbench, workshop
 from notifier.delivery.engine import Job, deliver
 from notifier.delivery.making import Made, Order, Recipe, Unmade, make
-from notifier.delivery.workshop import Workshop, count_workers, open_workshop
+from notifier.delivery.workshop import Lost, Workshop, count_workers, open_workshop
 from notifier.ledger.ledger import Ledger, NewRun
 from notifier.model import Rate, Recipient, State
 from notifier.render.dkim_key import generate_pem, write_pem
@@ -141,13 +142,112 @@ def test_a_worker_that_dies_gives_its_batch_back_and_another_takes_its_place(rec
             os.kill(pid, signal.SIGSTOP)
             lost = shop.make(order(2))
             os.kill(pid, signal.SIGKILL)
-            assert await lost is None
+            assert await lost is Lost.BEGUN
             await shop.is_ready()
             assert shop.workshop.processes != (pid,)
             (product,) = await shop.make(order(2))
             assert isinstance(product, Made)
 
     run(scene())
+
+
+def test_only_what_a_worker_was_at_is_suspected(recipe):
+    """What waited behind it had no part in its end."""
+
+    async def scene():
+        async with Shop(recipe) as shop:
+            await shop.is_ready()
+            (pid,) = shop.workshop.processes
+            os.kill(pid, signal.SIGSTOP)
+            lost = [shop.make(order(1)), shop.make(order(2))]
+            os.kill(pid, signal.SIGKILL)
+            assert await asyncio.gather(*lost) == [Lost.BEGUN, Lost.WAITING]
+
+    run(scene())
+
+
+def test_workers_that_die_before_they_made_anything_are_replaced_a_few_times(recipe):
+    """Then whatever ends them is met in this process, where it can be told."""
+
+    async def scene():
+        async with Shop(recipe) as shop:
+            for _time in range(workshop.BARREN):
+                await shop.is_ready()
+                shop.changed.clear()
+                os.kill(shop.workshop.processes[0], signal.SIGKILL)
+                await shop.changed.wait()
+            assert not shop.workshop.is_open
+
+    run(scene())
+
+
+def test_a_closed_workshop_tells_nobody_of_what_it_had(recipe):
+    """Nothing is written down as lost that is only put down."""
+
+    async def scene():
+        async with Shop(recipe) as shop:
+            await shop.is_ready()
+            os.kill(shop.workshop.processes[0], signal.SIGSTOP)
+            left = shop.make(order(1))
+            shop.workshop.close()
+            for _turn in range(20):
+                await asyncio.sleep(0)
+            assert not left.done()
+
+    run(scene())
+
+
+def test_where_no_descriptor_is_left_a_lost_batch_is_given_back(recipe, monkeypatch):
+    """There is one worker less, and nobody waits for ever."""
+
+    def refuse():
+        raise OSError(24, "Too many open files")
+
+    async def scene():
+        async with Shop(recipe) as shop:
+            await shop.is_ready()
+            (pid,) = shop.workshop.processes
+            os.kill(pid, signal.SIGSTOP)
+            lost = shop.make(order(1))
+            monkeypatch.setattr(socket, "socketpair", refuse)
+            os.kill(pid, signal.SIGKILL)
+            assert await lost is Lost.BEGUN
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert not shop.workshop.is_open
+
+    run(scene())
+
+
+def environment_of(pid):
+    """What the system shows of it; nothing where it doesn't."""
+    path = Path(f"/proc/{pid}/environ")
+    return path.read_bytes() if path.exists() else b""
+
+
+def test_a_worker_has_no_secret_and_runs_nothing_of_the_working_folder(
+    recipe, tmp_path, monkeypatch
+):
+    """Its environment holds none of our settings; a module that lies about isn't found."""
+    monkeypatch.setenv("NOTIFIER_RELAYS__MAIN__PASSWORD", "c4nary")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "calendar.py").write_text("raise SystemExit")
+
+    async def scene():
+        async with Shop(recipe) as shop:
+            await shop.is_ready()
+            (pid,) = shop.workshop.processes
+            assert b"c4nary" not in environment_of(pid)
+            assert isinstance((await shop.make(order(1)))[0], Made)
+
+    run(scene())
+
+
+def test_large_messages_are_left_to_the_process_that_sends_them(recipe, monkeypatch):
+    """A batch of them would fill the memory on its way."""
+    monkeypatch.setattr(workbench, "LARGE", 10)
+    compiled = recipe.compile()
+    assert workbench._make_all(compiled.assemble, [tuple(order(1))]) == [None]
 
 
 def test_a_worker_that_hangs_is_ended(recipe, monkeypatch):
@@ -159,7 +259,7 @@ def test_a_worker_that_hangs_is_ended(recipe, monkeypatch):
             await shop.is_ready()
             (pid,) = shop.workshop.processes
             os.kill(pid, signal.SIGSTOP)
-            assert await shop.make(order(1)) is None
+            assert await shop.make(order(1)) is Lost.BEGUN
 
     run(scene())
 

@@ -5,6 +5,7 @@ import pytest
 from notifier.delivery import stock as stocks
 from notifier.delivery.making import Made, Unmade, make
 from notifier.delivery.stock import Stock
+from notifier.delivery.workshop import Lost
 from notifier.errors import MessageError
 from notifier.ledger.ledger import Claimed
 from notifier.model import Message
@@ -32,7 +33,7 @@ class Keeper:
     """Writes down what the stock tells."""
 
     def __init__(self):
-        self.reasons, self.failure, self.stirred = {}, None, 0
+        self.reasons, self.stirred = {}, 0
 
     def made(self, claimed, at, made):
         """The message, under its number."""
@@ -47,10 +48,6 @@ class Keeper:
         """Count it."""
         self.stirred += 1
 
-    def fail(self, exc):
-        """Keep it."""
-        self.failure = exc
-
 
 class Workshop:
     """Workers that do as the test says."""
@@ -63,10 +60,10 @@ class Workshop:
         """Keep it until the test answers."""
         self.batches.append((orders, done))
 
-    def answer(self, *, lost=False):
+    def answer(self, lost=None):
         """Make the oldest batch, or lose it."""
         orders, done = self.batches.pop(0)
-        done(None if lost else [made(order) for order in orders])
+        done(lost or [made(order) for order in orders])
 
 
 def made(order):
@@ -164,14 +161,16 @@ def test_what_breaks_in_a_worker_is_seen_here(keeper, workshop):
     stock = stock_of(keeper, workshop, 98, 99)
     stock.make_some()
     workshop.answer()
-    assert isinstance(keeper.failure, ZeroDivisionError)
+    assert stock.has_claims
+    with pytest.raises(ZeroDivisionError):
+        stock.make_some()
 
 
 def test_a_lost_batch_is_made_again_one_by_one(keeper, workshop):
     """Nothing is lost, and nobody is accused yet."""
     stock = stock_of(keeper, workshop, 1, 2)
     stock.make_some()
-    workshop.answer(lost=True)
+    workshop.answer(Lost.BEGUN)
     assert stock.has_claims
     stock.make_some()
     stock.make_some()
@@ -185,13 +184,63 @@ def test_a_message_that_takes_a_second_worker_with_it_is_refused(keeper, worksho
     """The others of its batch go out."""
     stock = stock_of(keeper, workshop, 1, 2)
     stock.make_some()
-    workshop.answer(lost=True)
+    workshop.answer(Lost.BEGUN)
     stock.make_some()
-    workshop.answer(lost=True)
+    workshop.answer(Lost.BEGUN)
     assert list(keeper.reasons) == [1]
     stock.make_some()
     workshop.answer()
     assert ready(stock) == [2]
+
+
+def test_what_only_waited_for_a_lost_worker_is_accused_of_nothing(keeper, workshop):
+    """Neither a batch nor a message alone: it is made as if it had never been ordered."""
+    stock = stock_of(keeper, workshop, 1, 2)
+    stock.make_some()
+    workshop.answer(Lost.WAITING)
+    stock.make_some()
+    assert [len(orders) for orders, _done in workshop.batches] == [2]
+    workshop.answer(Lost.BEGUN)
+    stock.make_some()
+    stock.make_some()
+    workshop.answer(Lost.BEGUN)
+    workshop.answer(Lost.WAITING)
+    assert list(keeper.reasons) == [1]
+    stock.make_some()
+    workshop.answer()
+    assert ready(stock) == [2]
+
+
+def test_large_messages_of_a_lost_batch_are_made_by_a_worker_all_the_same(
+    keeper, workshop, monkeypatch
+):
+    """Nobody waits for another worker while there is one."""
+    monkeypatch.setattr(stocks, "LARGE", 5)
+    stock = stock_of(keeper, workshop, 1, 2)
+    stock.make_some()
+    stock.claimed.append(claimed(3))
+    workshop.is_ready = False
+    stock.make_some()
+    workshop.answer(Lost.BEGUN)
+    workshop.is_ready = True
+    stock.make_some()
+    stock.make_some()
+    assert [[order.id for order in orders] for orders, _done in workshop.batches] == [[1], [2]]
+
+
+def test_what_a_worker_leaves_to_this_process_is_made_here_a_few_at_a_time(
+    keeper, workshop, monkeypatch
+):
+    """Large messages, that is: no more of them than there is room for."""
+    monkeypatch.setattr(stocks, "STOCK_BYTES", 30)
+    stock = stock_of(keeper, workshop, *range(1, 9))
+    stock.make_some()
+    orders, done = workshop.batches.pop()
+    done([None] * len(orders))
+    assert not stock.ready
+    assert stock.make_some()
+    assert 0 < len(stock.ready) < 8
+    assert stock.has_claims
 
 
 def test_a_lost_batch_waits_for_the_next_worker_while_others_are_made_here(keeper, workshop):
@@ -199,7 +248,7 @@ def test_a_lost_batch_waits_for_the_next_worker_while_others_are_made_here(keepe
     stock = stock_of(keeper, workshop, 1)
     stock.make_some()
     workshop.is_ready = False
-    workshop.answer(lost=True)
+    workshop.answer(Lost.BEGUN)
     assert not stock.make_some()
     stock.claimed.append(claimed(2))
     assert stock.make_some()
@@ -211,7 +260,7 @@ def test_where_no_worker_comes_any_more_a_lost_batch_is_made_here(keeper, worksh
     stock = stock_of(keeper, workshop, 1)
     stock.make_some()
     workshop.is_ready = workshop.is_open = False
-    workshop.answer(lost=True)
+    workshop.answer(Lost.BEGUN)
     assert stock.make_some()
     assert ready(stock) == [1]
 
@@ -225,6 +274,7 @@ def test_what_was_let_go_doesnt_come_back_with_its_batch(keeper, workshop):
     workshop.answer()
     assert not stock.ready
     assert stock.has_room
+    assert keeper.stirred  # the worker has room, for whoever waited for that
 
 
 def test_a_stock_is_bounded_in_messages_and_in_bytes(keeper, workshop, monkeypatch):
