@@ -37,6 +37,8 @@ STOCK_BYTES = 16_000_000
 BATCH = 32
 #: Messages made here before the loop gets its turn, so that replies never wait long.
 SLICE = 8
+#: The same while workers make what they can, and it is not enough.
+HAND = 2
 
 
 class Keeper(Protocol):
@@ -109,8 +111,11 @@ class Stock:
 
     @property
     def is_low(self) -> bool:
-        """Whether it is time to make more."""
-        return len(self.ready) < STOCK // 2
+        """Whether it is time to make more, and there is somebody to do it."""
+        if len(self.ready) >= STOCK // 2:
+            return False
+        workshop = self._workshop
+        return not self.ready or workshop is None or not workshop.is_full
 
     def draw(self, now: float) -> Parcel | None:
         """The next message that its domain's limits let leave; there must be some."""
@@ -161,9 +166,12 @@ class Stock:
             return True
         is_theirs = bool(self._suspects) or self._average < LARGE
         if workshop is not None and workshop.is_ready and is_theirs:
-            if not workshop.has_capacity:
+            if not workshop.is_full:
+                self._order_some(workshop)
+                return True
+            if self.ready or not self.claimed:
                 return False
-            self._order_some(workshop)
+            self._make_here(self.claimed, HAND)  # connections wait: lend the workers a hand
             return True
         if self._suspects and not self.claimed:
             if workshop is not None and workshop.is_open:
@@ -206,9 +214,9 @@ class Stock:
         else:
             self._suspects.extend(batch)
 
-    def _make_here(self, waiting: deque[Claimed]) -> None:
+    def _make_here(self, waiting: deque[Claimed], most: int = SLICE) -> None:
         """A few, and fewer where they are large."""
-        for _number in range(min(SLICE, len(waiting))):
+        for _number in range(min(most, len(waiting))):
             claimed = waiting.popleft()
             order = _order_of(claimed, float(int(self._clock())))
             self._add(claimed, order, make(self._assemble, order))

@@ -186,9 +186,15 @@ class Workshop:
         return bool(self._workers or self._tasks)
 
     @property
-    def has_capacity(self) -> bool:
-        """Whether a worker would begin with an order soon."""
-        return any(it.is_ready and len(it.orders) < AHEAD for it in self._workers)
+    def is_full(self) -> bool:
+        """Whether there are workers, and all of them have enough to do."""
+        is_full = False
+        for worker in self._workers:
+            if worker.is_ready:
+                if len(worker.orders) < AHEAD:
+                    return False
+                is_full = True
+        return is_full
 
     def order(self, orders: Sequence[Order], done: Done) -> None:
         """Have these made by the worker that has least to do; one must be ready.

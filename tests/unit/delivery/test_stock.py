@@ -53,7 +53,8 @@ class Workshop:
     """Workers that do as the test says."""
 
     def __init__(self):
-        self.is_ready = self.is_open = self.has_capacity = True
+        self.is_ready = self.is_open = True
+        self.is_full = False
         self.batches = []
 
     def order(self, orders, done):
@@ -120,11 +121,23 @@ def test_workers_get_batches_and_their_messages_are_ready_in_order(keeper, works
 
 def test_busy_workers_are_waited_for(keeper, workshop):
     """What they have is bounded, and this process keeps its time for the wire."""
-    stock = stock_of(keeper, workshop, 1)
-    workshop.has_capacity = False
+    stock = stock_of(keeper, workshop, 1, 2)
+    stock.put_back(Parcel(3, make(assemble, stocks._order_of(claimed(3), 1000.0)).message))
+    workshop.is_full = True
     assert not stock.make_some()
     assert stock.has_claims
-    assert not stock.ready
+    assert ready(stock) == [3]
+    assert not stock.is_low
+
+
+def test_busy_workers_are_lent_a_hand_where_nothing_is_ready(keeper, workshop):
+    """Connections wait: this process has the time."""
+    stock = stock_of(keeper, workshop, *range(1, 9))
+    workshop.is_full = True
+    assert stock.is_low
+    assert stock.make_some()
+    assert len(stock.ready) == stocks.HAND
+    assert not stock.make_some()
 
 
 def test_until_workers_are_ready_messages_are_made_here(keeper, workshop):
