@@ -41,11 +41,12 @@ def peek_locale(
 ) -> str:
     """The language to speak before any settings are checked: `vi` or `en`. Never raises.
 
-    NOTIFIER_LOCALE first, then the workspace's locale (of `--workspace`, NOTIFIER_WORKSPACE or
-    the current folder), and outside of a workspace the system's language.
+    NOTIFIER_LOCALE (or NOTIFIER_WORKSPACE__LOCALE) first, then the workspace's locale (of
+    `--workspace`, NOTIFIER_WORKSPACE or the current folder), and outside of a workspace the
+    system's language.
     """
     variables = os.environ if environ is None else environ
-    chosen = _known(variables.get("NOTIFIER_LOCALE"))
+    chosen = _known(variables.get("NOTIFIER_LOCALE") or variables.get("NOTIFIER_WORKSPACE__LOCALE"))
     if chosen:
         return chosen
     try:

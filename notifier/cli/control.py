@@ -12,7 +12,7 @@ from notifier.cli.runs import tell_summary
 from notifier.cli.session import Session, session_of
 from notifier.errors import UsageError
 from notifier.locale import N_, _, ngettext
-from notifier.model import State
+from notifier.model import RunState, State
 from notifier.nearest import nearest
 
 PAUSE_HELP = N_(
@@ -81,7 +81,7 @@ def cancel(
     _tell(session, run_id, as_json=as_json, step=f"notifier report {run_id}")
 
 
-def retry(
+def retry(  # noqa: PLR0917 - Typer's parameters are the command's
     ctx: typer.Context,
     run: str = options.RUN,
     state: list[str] = typer.Option(
@@ -93,14 +93,17 @@ def retry(
     address: list[str] = typer.Option(
         [], "--address", metavar="ADDRESS", help=N_("Those to this address. May be repeated.")
     ),
+    yes: bool = options.YES,
     as_json: bool = options.JSON,
 ) -> None:
-    """Put deliveries back into the queue."""
+    """Put deliveries back into the queue; those of a cancelled run after asking, or with --yes."""
     session = session_of(ctx)
     states = _choose_states(state, is_by_address=bool(address))
     run_id = session.find_run_id(run)
     _check_addresses(session, run_id, address)
     with session.ledger() as ledger:
+        if not yes and ledger.get_run(run_id).state is RunState.CANCELLED:
+            _ask_to_revive(run_id)
         count = ledger.retry(run_id, states, address)
     if as_json:
         print_json({"run": run_id, "retried": count})
@@ -161,6 +164,17 @@ def _ask_to_cancel(run_id: int) -> None:
             next_step=f"notifier cancel {run_id} --yes",
         )
     confirm(_("Cancel run {run}? What was not sent yet is never sent.").format(run=run_id))
+
+
+def _ask_to_revive(run_id: int) -> None:
+    """Abort unless a person agrees: with something to send, a cancelled run is active again."""
+    if not sys.stdin.isatty():
+        raise UsageError(
+            _("Run {run} was cancelled: what was not sent yet is never sent.").format(run=run_id),
+            where=f"notifier retry {run_id}",
+            next_step=_("Add --yes to send to them all the same."),
+        )
+    confirm(_("Run {run} was cancelled. Send to these all the same?").format(run=run_id))
 
 
 def confirm(question: str) -> None:

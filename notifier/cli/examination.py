@@ -68,8 +68,10 @@ class Examination:
                 if len(self.rejections) < _KEPT:
                     self.rejections.append(item)
                 continue
-            self.first = self.first or item
-            self.suppressed += item.address.lower() in self.blocked
+            is_blocked = item.address.lower() in self.blocked
+            self.suppressed += is_blocked
+            if self.first is None and not is_blocked:
+                self.first = item
             yield item
 
     def inspect(self, items: Iterable[Recipient | Rejection]) -> None:

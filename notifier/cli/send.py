@@ -128,7 +128,7 @@ def send(
         return _tell_dry_run(plan, as_json=as_json)
     guard(plan)
     if plan.choice.is_over and plan.run is not None:
-        return _tell_over(session, plan.run, as_json=as_json)
+        return _tell_over(session, plan, plan.run, as_json=as_json)
     if not yes and not as_json and sys.stdin.isatty():
         confirm(_question(plan))
     return go_live(session, plan, waits=watch, as_json=as_json)
@@ -262,14 +262,25 @@ def enrol_run(session: Session, plan: Plan) -> int:
         return run.id
 
 
-def _tell_over(session: Session, run: RunSummary, *, as_json: bool) -> int:
+def _once_more(plan: Plan) -> str:
+    """The command that sends the campaign again, as this one was meant."""
+    import shlex
+
+    repeated = list(plan.repeated)
+    if "--occurrence" in repeated:  # that one is over
+        at = repeated.index("--occurrence")
+        del repeated[at : at + 2]
+    return shlex.join(["notifier", "send", plan.campaign.name, *repeated, "--again", "--live"])
+
+
+def _tell_over(session: Session, plan: Plan, run: RunSummary, *, as_json: bool) -> int:
     if as_json:
         print_json(run.as_dict())
         return 0
     tell_summary(run, session.zone)
     say(_("This run is over: nothing was sent."))
     suggest(*next_steps(run))
-    again = f"notifier send {run.campaign} --again"
+    again = _once_more(plan)
     say(_("  to send the campaign once more, as a new run: {step}").format(step=again))
     return 0
 
@@ -300,6 +311,7 @@ def _tell_figures(plan: Plan) -> None:
         [
             (_("rows"), tally.rows),
             (_("recipients"), tally.recipients),
+            (_("further addresses in a cell"), tally.extra_addresses or None),
             (_("rejected"), tally.rejections),
             (_("folded into another row"), tally.folded or None),
             (_("suppressed"), plan.found.suppressed or None),
@@ -315,7 +327,7 @@ def _tell_figures(plan: Plan) -> None:
 
 def _tell_first(plan: Plan) -> None:
     first = plan.found.first
-    if first is None or plan.found.errors:
+    if first is None or plan.found.errors or not plan.left:
         return
     rendered = plan.found.compiled.render(first)
     heading(_("The first message"))
@@ -351,7 +363,7 @@ def _tell_next(plan: Plan) -> None:
         return
     if plan.choice.is_over and plan.run is not None:
         say(_("This run is over; there is nothing left to send."))
-        again = f"notifier send {name} --again"
+        again = _once_more(plan)
         say(_("  to send the campaign once more, as a new run: {step}").format(step=again))
         return
     say("")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from notifier.model import Value
 
 _TOTAL = re.compile(
-    r"(?:tong(?: cong| so(?: .{1,30})?| diem| ket)?|cong(?: chung)?|"
+    r"(?:tong(?: cong| so(?: .{1,30})?| diem| ket)?|cong(?: chung)?|tong(?: cong)? \d.{0,30}|"
     r"(?:diem )?trung binh(?: (?:lop|chung|cong|khoi|truong|mon))?|tb (?:lop|chung)|"
     r"ti le|ty le|cao nhat|thap nhat|"
     r"(?:grand |sub )?totals?|subtotals?|sums?|(?:class )?(?:average|mean)|count|minimum|maximum)"

@@ -52,9 +52,13 @@ def test_cancelling_is_told_in_words(notifier, stuck):
 
 
 def test_cancelled_messages_can_be_retried_by_name(notifier, stuck):
-    """A person may change their mind, for one address or for a state."""
+    """A person may change their mind, for one address or for a state; but not by a slip."""
     assert notifier("cancel", "latest", "-y").code == 0
-    one = notifier("retry", "latest", "--address", "Helen.Le@parents.example", "--json")
+    slip = notifier("retry", "latest", "--address", "Helen.Le@parents.example")
+    assert slip.code == 2
+    assert "--yes" in slip.err
+    assert notifier("status", "latest", "--json").data["state"] == "cancelled"
+    one = notifier("retry", "latest", "--address", "Helen.Le@parents.example", "--json", "--yes")
     assert one.data == {"run": 1, "retried": 1}
     rest = notifier("retry", "latest", "--state", "cancelled", "--json")
     assert rest.data == {"run": 1, "retried": 2}

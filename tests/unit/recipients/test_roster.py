@@ -58,6 +58,17 @@ def test_blank_and_total_rows_are_skipped_and_counted(write, read):
     assert (found.tally.rows, found.tally.blank, found.tally.totals) == (2, 2, 6)
 
 
+@pytest.mark.parametrize(
+    "footer",
+    ["Tổng cộng: 2 học sinh", "Tổng số: 35", "Tổng: 2 em", "Hà Nội, ngày 1 tháng 1 năm 2026"],
+)
+def test_a_total_with_words_behind_it_is_no_pupil(write, read, footer):
+    """Whatever follows the number; a pupil of that name who has no address is not passed over."""
+    write("s.csv", f"Mã HS,Họ tên,Email\nHS1,An,a@x.example\nHS2,Tống Công Minh,\n{footer},,\n")
+    found = read("s.csv")
+    assert (found.tally.recipients, found.tally.rejections, found.tally.totals) == (1, 1, 1)
+
+
 def test_a_person_is_never_taken_for_a_total(write, read):
     """With an address a row is about somebody, and without one it is told."""
     write("s.csv", "Mã HS,Họ tên,Email\nTổng,Tổng Cộng,tong@x.example\nHS2,Cộng Văn An,\n")
