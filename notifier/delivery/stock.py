@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from notifier.smtp.parcel import Parcel
 
 #: Messages kept ready or being made, and the bytes they may take: large ones keep fewer.
-STOCK = 192
+STOCK = 384
 STOCK_BYTES = 16_000_000
-#: Messages in a batch for a worker.
-BATCH = 32
+#: Messages in a batch for a worker: half as many cost a twentieth of the run's time in hand-overs.
+BATCH = 64
 #: Messages made here before the loop gets its turn, so that replies never wait long.
 SLICE = 8
 #: The same while workers make what they can, and it is not enough.
