@@ -19,16 +19,12 @@ import ipaddress
 import re
 import socket
 import ssl
-from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
 from notifier.model import Stage
 from notifier.smtp import troubles
-from notifier.smtp.account import Account
-from notifier.smtp.oauth import TokenKeeper
-from notifier.smtp.protocol import Session
-from notifier.smtp.tls import channel_binding, make_context, translate
+from notifier.smtp.tls import channel_binding, translate
 from notifier.smtp.transitions import Awaited, Decided, Failed, Phase, Signal
 
 if TYPE_CHECKING:
@@ -37,16 +33,14 @@ if TYPE_CHECKING:
     from notifier.errors import RelayError
     from notifier.model import Submission
     from notifier.settings import RelaySettings
+    from notifier.smtp.account import Account
+    from notifier.smtp.protocol import Session
     from notifier.smtp.transitions import Event
 
 #: A body above this is written in slices, as the socket takes them (bytes).
 SLICE = 131_072
 #: A relay gets so many seconds to answer QUIT: we owe each other nothing by then.
 FAREWELL = 2.0
-
-
-#: The host was reached, and ended the connection: with implicit TLS, in the handshake.
-_DROPPED = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 
 
 class Listener(Protocol):
@@ -66,7 +60,7 @@ class Listener(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """A connection to a relay; made by `Dialler.dial`."""
+    """A connection to a relay; made by `dialler.Dialler.dial`."""
 
     def __init__(
         self, account: Account, relay: RelaySettings, make_session: Callable[[str], Session]
@@ -336,66 +330,3 @@ def own_name(sockname: Any) -> str:
     except (ValueError, TypeError, IndexError):
         return "[127.0.0.1]"
     return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"  # noqa: PLR2004 - RFC 5321 section 4.1.3
-
-
-class Dialler:
-    """Makes connections to one relay."""
-
-    def __init__(self, relay: RelaySettings) -> None:
-        """Raises SettingsError for a password that can't be read, TlsError for `ca_file`."""
-        self.account = Account.of(relay)
-        self._relay = relay
-        self._tokens = TokenKeeper.of(relay, self.account)
-        self._context = None if relay.tls == "none" else make_context(relay, self.account)
-
-    async def dial(self, trace: Callable[[str, str], None] | None = None) -> Connection:
-        """A connection that is ready for messages; a RelayError when there is none to be had.
-
-        `trace` is called with `C` or `S` and each line, secrets left out.
-        """
-        if self._tokens is None:
-            return await self._dial(self.account, trace)
-        return await self._tokens.spend(
-            lambda token: self._dial(replace(self.account, token=token), trace)
-        )
-
-    async def _dial(self, account: Account, trace: Callable[[str, str], None] | None) -> Connection:
-        connection = Connection(
-            account, self._relay, lambda name: Session(account, name, trace=trace)
-        )
-        try:
-            await self._reach(connection)
-            while await connection.milestone() is Signal.START_TLS:
-                assert self._context is not None
-                await connection.start_tls(self._context)
-        except BaseException:
-            _discard(connection)
-            raise
-        if connection.is_over:
-            raise connection.error or troubles.lost(self.account, Stage.EHLO)
-        return connection
-
-    async def _reach(self, connection: Connection) -> None:
-        is_implicit = self._relay.tls == "implicit"
-        seconds = self._relay.connect_timeout
-        options: dict[str, Any] = {}
-        if is_implicit:
-            options = {
-                "ssl": self._context,
-                "server_hostname": self.account.host,
-                "ssl_handshake_timeout": seconds,
-            }
-        try:
-            async with asyncio.timeout(seconds):
-                await asyncio.get_running_loop().create_connection(
-                    lambda: connection, self.account.host, self.account.port, **options
-                )
-        except (OSError, ssl.SSLError, UnicodeError) as exc:
-            was_reached = is_implicit and isinstance(exc, _DROPPED)
-            stage = Stage.TLS if was_reached else Stage.CONNECT
-            raise translate(self.account, stage, exc, seconds) from exc
-
-
-def _discard(connection: Connection) -> None:
-    if hasattr(connection, "session"):
-        connection.abort(troubles.interrupted(connection.session.account, Stage.CONNECT))

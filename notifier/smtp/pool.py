@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING
 
 from notifier.errors import RelayError
 from notifier.locale import _
-from notifier.smtp.connection import Dialler
 from notifier.smtp.courier import Courier
+from notifier.smtp.dialler import Dialler
 from notifier.smtp.parcel import Feed, Parcel
 from notifier.smtp.redial import Redial
 

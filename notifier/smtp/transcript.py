@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from notifier.errors import RelayError
 from notifier.smtp.certificate import Certificate, read_certificate
-from notifier.smtp.connection import Dialler
+from notifier.smtp.dialler import Dialler
 from notifier.smtp.envelope import NO_CAPABILITIES
 
 if TYPE_CHECKING:
