@@ -3,7 +3,7 @@
 A stock is kept so that no connection waits for a render, and not more, so that memory doesn't grow
 with the run. Where there are workers (`workshop`), they make the messages; until they are ready,
 where there are none, and for large messages, which cost more to hand over than to make, messages
-are made here, a few at a time.
+are made here, a few at a time. So are some where the workers can't keep up and connections wait.
 
 If a worker is lost while it is at a batch, each of its messages is made by a worker again, alone.
 One that takes a second worker with it is refused, for it would take this process with it, too.

@@ -35,9 +35,10 @@ from notifier.smtp import troubles
 from notifier.smtp.transitions import CLOSING, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from notifier.errors import RelayError
+    from notifier.model import Message, Reply
     from notifier.smtp.connection import Connection
     from notifier.smtp.parcel import Parcel
 
@@ -228,22 +229,23 @@ class Courier:
             parcel = self._dispatcher.take()
             if parcel is None:
                 return False
-            if self._has_begun(parcel):
+            if self._may_begin(parcel, session.begin):
+                self._loads.append(_Load(parcel))
                 self._messages -= 1
                 self.is_worn = self.is_worn or self._messages <= 0
                 return True
         return False
 
-    def _has_begun(self, parcel: Parcel) -> bool:
+    def _may_begin(self, parcel: Parcel, begin: Callable[[Message], Reply | None]) -> bool:
+        """Whether it is in the output now; settled where it can't be."""
         try:
-            refusal = self._connection.session.begin(parcel.message)
+            refusal = begin(parcel.message)
         except LocalProtocolError as exc:
             self._dispatcher.settle(parcel, Submission(Stage.ASSEMBLE, None, exc.message))
             return False
         if refusal is not None:
             self._dispatcher.settle(parcel, Submission(Stage.MAIL, refusal))
             return False
-        self._loads.append(_Load(parcel))
         return True
 
     def _ask_for_all(self) -> None:
@@ -323,19 +325,11 @@ class Courier:
             self._fill()
 
     def _send_whole(self, load: _Load) -> None:
-        session = self._connection.session
-        try:
-            refusal = session.begin_whole(load.parcel.message)
-        except LocalProtocolError as exc:
-            self._dispatcher.settle(load.parcel, Submission(Stage.ASSEMBLE, None, exc.message))
+        if self._may_begin(load.parcel, self._connection.session.begin_whole):
+            self._loads.append(load)
+            self._connection.flush()
+        else:
             self._fill()
-            return
-        if refusal is not None:
-            self._dispatcher.settle(load.parcel, Submission(Stage.MAIL, refusal))
-            self._fill()
-            return
-        self._loads.append(load)
-        self._connection.flush()
 
     def _let_go(self, load: _Load, error: RelayError | None) -> None:
         """Nothing of it has left: it is given back, with the reason why the connection is over."""

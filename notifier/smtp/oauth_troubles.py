@@ -13,6 +13,7 @@ from notifier.errors import AuthenticationError, RelayUnreachable, SettingsError
 from notifier.locale import _
 from notifier.model import Stage
 from notifier.smtp import refusals
+from notifier.smtp.sign_in_troubles import failed
 from notifier.smtp.troubles import ended, place
 
 if TYPE_CHECKING:
@@ -37,40 +38,37 @@ def unreachable(account: Account, host: str, detail: str) -> RelayUnreachable:
 
 def refused(account: Account, host: str, said: str) -> AuthenticationError:
     """The token server says no; `said`: its error and description, without secrets."""
-    return AuthenticationError(
+    return failed(
+        account,
         ended(
             _("No access token for {relay}: {host} says {answer}").format(
                 relay=account.name, host=host, answer=said
             )
         ),
-        stage=Stage.AUTH,
-        where=place(account, Stage.AUTH),
         next_step=refusals.token_step(account.oauth, said),
     )
 
 
 def no_token(account: Account, source: str) -> AuthenticationError:
     """What was answered, printed or read is no token."""
-    return AuthenticationError(
+    return failed(
+        account,
         _("No access token for {relay}: what {source} gives is none.").format(
             relay=account.name, source=source
         ),
-        stage=Stage.AUTH,
-        where=place(account, Stage.AUTH),
         next_step=_("Check [relays.{relay}.oauth] in notifier.toml.").format(relay=account.name),
     )
 
 
 def command_failed(account: Account, program: str, detail: str) -> AuthenticationError:
     """The user's own program did not do it. Its output is not shown: it may hold secrets."""
-    return AuthenticationError(
+    return failed(
+        account,
         ended(
             _("No access token for {relay}: {program} failed ({detail})").format(
                 relay=account.name, program=program, detail=detail
             )
         ),
-        stage=Stage.AUTH,
-        where=place(account, Stage.AUTH),
         next_step=_("Run token_command of [relays.{relay}.oauth] yourself, as this user.").format(
             relay=account.name
         ),
@@ -80,10 +78,9 @@ def command_failed(account: Account, program: str, detail: str) -> Authenticatio
 def no_secret(account: Account) -> AuthenticationError:
     """Neither a client secret nor a refresh token."""
     variable = variable_for(("relays", account.name, "oauth", "client_secret"))
-    return AuthenticationError(
+    return failed(
+        account,
         _("There is no client secret for {relay}.").format(relay=account.name),
-        stage=Stage.AUTH,
-        where=place(account, Stage.AUTH),
         next_step=_(
             "Set {variable} in the environment, or client_secret_file under [relays.{relay}.oauth]."
         ).format(variable=variable, relay=account.name),
