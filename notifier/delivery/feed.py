@@ -353,7 +353,13 @@ class RunFeed:
         call = self._writer.call(self._ledger.suppress, address, reply, "slowdown")
         task = asyncio.get_running_loop().create_task(call)
         self._suppressing.add(task)
-        task.add_done_callback(self._suppressing.discard)
+        task.add_done_callback(self._suppressed)
+
+    def _suppressed(self, task: asyncio.Task[bool]) -> None:
+        """An address that could not be written down ends the run with that error."""
+        self._suppressing.discard(task)
+        if not task.cancelled() and isinstance(exc := task.exception(), Exception):
+            self.fail(exc)
 
     def _make_way(self, job: Job, *, withdrawn_at: float | None = None) -> None:
         """Another message to the same domain may leave now."""

@@ -413,6 +413,25 @@ def test_an_address_that_a_rule_suppresses_is_never_written_to_again(school, rel
     assert found.reason == "550 5.1.1 user unknown"
 
 
+def test_a_suppression_that_cant_be_written_down_ends_the_run(school, relay, monkeypatch):
+    """The address would be written to again: that is told, and not passed over."""
+    run = school.run(3)
+    relay.on("RCPT", "550 5.1.1 no such user", match="p1@")
+    rule = SlowdownRule(enhanced=("5.1.1",), suppress=True)
+
+    def suppress(*_arguments):
+        raise ZeroDivisionError("foreign")
+
+    monkeypatch.setattr(school.ledger, "suppress", suppress)
+
+    async def scene():
+        async with relay:
+            await school.send(run, relay, slowdowns=(rule,))
+
+    with pytest.raises(ZeroDivisionError, match="foreign"):
+        asyncio.run(scene())
+
+
 def test_two_who_send_one_run_share_its_own_limit(school, relay):
     """A campaign's ceiling is the run's, however many send it."""
     run = school.run(30)
