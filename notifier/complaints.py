@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union, get_args, ge
 from pydantic import BaseModel
 
 from notifier.locale import N_, _, ngettext
-from notifier.nearest import did_you_mean, nearest
+from notifier.nearest import did_you_mean, known_here, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +54,8 @@ _EXPECTED: dict[str, str] = {
     "tuple_type": N_("{key} must be a list."),
     "path_type": N_("{key} must be the name of a file."),
 }
+#: One value stands where keys of its own are expected.
+_NO_TABLE = frozenset({"model_type", "model_attributes_type"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,16 @@ def first_of(found: Sequence[PlacedComplaint], kind: type[NotifierError]) -> Not
     steps = [first.complaint.next_step] if first.complaint.next_step else []
     if others:
         count = ngettext("{count} more mistake:", "{count} more mistakes:", len(others))
-        listed = "; ".join(f"{one.where}: {one.complaint.message}" for one in others[:_MAX_LISTED])
+        listed = "; ".join(_told(one) for one in others[:_MAX_LISTED])
         steps.append(f"{count.format(count=len(others))} {listed}")
     return kind(first.complaint.message, where=first.where, next_step=" ".join(steps))
+
+
+def _told(one: PlacedComplaint) -> str:
+    """A further mistake in short; a misspelt key needs the one that was meant beside it."""
+    complaint = one.complaint
+    step = f" {complaint.next_step}" if complaint.is_about_key else ""
+    return f"{one.where}: {complaint.message}{step}"
 
 
 def spell(path: KeyPath) -> str:
@@ -100,19 +109,43 @@ def spell(path: KeyPath) -> str:
 
 
 def complaints(exc: ValidationError, model: type[BaseModel]) -> list[Complaint]:
-    """Each mistake that `exc` holds, against the keys that `model` knows."""
-    return [_complaint(error, model) for error in exc.errors(include_url=False)]
+    """Each mistake that `exc` holds, against the keys that `model` knows.
+
+    A key that is missing because it is misspelt is one mistake: it is told as the misspelt one.
+    """
+    errors = exc.errors(include_url=False)
+    slips = _slips(errors)
+    found = (error for error in errors if error["loc"] not in slips.values())
+    return [_complaint(error, model, slips) for error in found]
 
 
-def _complaint(error: Any, model: type[BaseModel]) -> Complaint:
+def _slips(errors: Sequence[Any]) -> dict[KeyPath, KeyPath]:
+    """Unknown keys that were probably meant to be missing ones: both as ways from the top."""
+    missing = [error["loc"] for error in errors if error["type"] == "missing"]
+    slips: dict[KeyPath, KeyPath] = {}
+    for error in errors:
+        if error["type"] != "extra_forbidden":
+            continue
+        *above, key = error["loc"]
+        wanted = {str(it[-1]): it for it in missing if [*it[:-1]] == above}
+        meant = nearest(str(key), [it for it in wanted if wanted[it] not in slips.values()])
+        if meant is not None:
+            slips[error["loc"]] = wanted[meant]
+    return slips
+
+
+def _complaint(error: Any, model: type[BaseModel], slips: dict[KeyPath, KeyPath]) -> Complaint:
     path: KeyPath = tuple(part for part in error["loc"] if part != "[key]")
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown_key(path, model)
+        meant = slips.get(error["loc"])
+        return _unknown_key(path, model, str(meant[-1]) if meant else None)
     if kind == "missing":
         text = _("{key} is missing.").format(key=spell(path))
         return Complaint(path, text, _("Add a line {key}: it is required.").format(key=path[-1]))
     step = _("Correct {key} there.").format(key=spell(path)) if path else _("Correct it there.")
+    if kind in _NO_TABLE and (inside := known_keys(model, path)):
+        step = known_here(inside)
     if kind == "value_error":
         text = _("{key} can't be used: {reason}").format(key=spell(path), reason=context["error"])
         return Complaint(path, text if path else str(context["error"]), step)
@@ -121,10 +154,10 @@ def _complaint(error: Any, model: type[BaseModel]) -> Complaint:
     return Complaint(path, text.format(key=spell(path), choices=choices, **context), step)
 
 
-def _unknown_key(path: KeyPath, model: type[BaseModel]) -> Complaint:
+def _unknown_key(path: KeyPath, model: type[BaseModel], meant: str | None) -> Complaint:
     key, above = str(path[-1]), path[:-1]
     text = _("{key} is not a key that is known here.").format(key=spell(path))
-    known = known_keys(model, above)
+    known = [meant] if meant else known_keys(model, above)
     elsewhere = [home for home in _homes(model, key) if home != above]
     if elsewhere and not nearest(key, known):
         place = spell(elsewhere[0]) or _("the top of the file")

@@ -30,7 +30,10 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     match = nearest(word, known)
     if match:
         return _("Did you mean {name}?").format(name=match)
-    if not known:
-        return ""
+    return known_here(known) if known else ""
+
+
+def known_here(known: Sequence[str]) -> str:
+    """A next step: the names that can be chosen from, a few at most."""
     more = ", …" if len(known) > _MAX_LISTED else ""
     return _("Known here: {names}.").format(names=", ".join(known[:_MAX_LISTED]) + more)

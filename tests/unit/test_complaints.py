@@ -59,7 +59,10 @@ def test_plain_words(inner, message):
     """What is expected, for each kind of mistake; never pydantic's own words."""
     found = only({"inner": inner})
     assert found.message == message
-    assert found.next_step == f"Correct {message.split()[0]} there."
+    if inner == 5:
+        assert found.next_step.startswith("Known here: number, word, ")
+    else:
+        assert found.next_step == f"Correct {message.split()[0]} there."
 
 
 def test_a_missing_key():
@@ -69,6 +72,19 @@ def test_a_missing_key():
     (complaint,) = complaints(caught.value, Outer)
     assert complaint.message == "from is missing."
     assert complaint.path == ("from",)
+
+
+def test_a_misspelt_key_is_not_missing_besides():
+    """One slip is told once, as the key that was meant; what is missing besides is told too."""
+    with pytest.raises(ValidationError) as caught:
+        Outer.model_validate({"form": "x"})
+    (complaint,) = complaints(caught.value, Outer)
+    assert complaint.message == "form is not a key that is known here."
+    assert complaint.next_step == "Did you mean from?"
+    with pytest.raises(ValidationError) as caught:
+        Outer.model_validate({"form": "x", "fron": "x", "zzz": 1})
+    found = complaints(caught.value, Outer)
+    assert [it.message.split()[0] for it in found] == ["form", "fron", "zzz"]
 
 
 @pytest.mark.parametrize(
@@ -89,6 +105,20 @@ def test_an_unknown_key_is_told_with_the_nearest(data, message, step):
     assert complaint.message.startswith(message)
     assert step in complaint.next_step
     assert complaint.is_about_key
+
+
+def test_further_misspelt_keys_are_told_with_what_was_meant():
+    """Also behind the first mistake a misspelt key says which one was meant."""
+    with pytest.raises(ValidationError) as caught:
+        Outer.model_validate({"from": "x", "inner": {"numbr": 1, "wrod": "x"}})
+    placed = [
+        PlacedComplaint(c, f"f, line {n}", n) for n, c in enumerate(complaints(caught.value, Outer))
+    ]
+    error = first_of(placed, SettingsError)
+    assert error.next_step.startswith("Did you mean number? ")
+    assert error.next_step.endswith(
+        "inner.wrod is not a key that is known here. Did you mean word?"
+    )
 
 
 def test_known_keys_follow_the_path():

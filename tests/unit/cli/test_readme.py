@@ -102,6 +102,28 @@ def test_the_readme_names_every_key_of_a_campaign(readme):
     assert not missing
 
 
+@pytest.mark.parametrize("key", ["schedule", "window"])
+def test_the_readme_shows_what_is_written_under_a_key(readme, key):
+    """Each example of a key that has keys of its own is one that a campaign may hold."""
+    from notifier.campaign import CampaignFile
+    from notifier.yaml_lines import parse_yaml
+
+    row = next(line for line in readme.splitlines() if line.startswith(f"| `{key}`"))
+    examples = re.findall(r"`(\{.*?\})`", row)
+    assert examples
+    kept = CampaignFile.model_json_schema()["$defs"][key.capitalize()]["properties"]
+    shown = set()
+    for example in examples:
+        data = parse_yaml(
+            f"title: x\nfrom: a@b.example\nrecipients: {{file: a.csv}}\ntemplate: x\n"
+            f"{key}: {example}\n",
+            "x.yaml",
+        ).data
+        shown |= set(data[key])
+        assert getattr(CampaignFile.model_validate(data), key) is not None
+    assert shown == set(kept)
+
+
 def test_both_readmes_promise_the_same(commands):
     """The Vietnamese README has the same commands, options and sections as the English one."""
     english, vietnamese = ((ROOT / name).read_text(encoding="utf-8") for name in READMES)
