@@ -39,7 +39,7 @@ from notifier.toml_lines import has_key, line_of, parse_toml, read_toml
 from notifier.workspace import WORKSPACE_FILE, find_root
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from notifier.complaints import KeyPath
 
@@ -208,6 +208,11 @@ class Workspace:
         """The keys that sign mail from `address`, as `dkim_keys.choose_keys` tells."""
         return choose_keys(self.settings.dkim, address, chosen=chosen)
 
+    def secret_files(self) -> tuple[Path, ...]:
+        """The files that hold passwords, tokens and keys: everything named but `ca_file`."""
+        relays = [file for it in self.settings.relays.values() for file in _secrets_of(it)]
+        return (*relays, *(it.key_file for it in self.settings.dkim.values()))
+
     def _sandbox_relay(self) -> RelaySettings:
         place = self.settings.sandbox
         return RelaySettings(name=SANDBOX, host=place.host, port=place.port or 2525, tls="none")
@@ -363,6 +368,14 @@ def _variable(path: KeyPath, origins: Mapping[KeyPath, str], text: str) -> str |
             found = (name for key, name in origins.items() if key[: len(above)] == above)
             return next(found, None)
     return None
+
+
+def _secrets_of(table: Table) -> Iterator[Path]:
+    for key, value in table:
+        if isinstance(value, Table):
+            yield from _secrets_of(value)
+        elif isinstance(value, Path) and key != "ca_file":
+            yield value
 
 
 def _rooted(table: TableT, root: Path) -> TableT:

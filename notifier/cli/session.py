@@ -71,6 +71,7 @@ class Session:
             timezone=campaign.timezone or settings.workspace.timezone,
             limits=settings.limits,
             dkim=self.workspace.dkim_keys(campaign.sender_address, chosen=campaign.dkim),
+            secret_files=self.workspace.secret_files(),
         )
 
     def compiled(self, campaign: Campaign) -> CompiledCampaign:

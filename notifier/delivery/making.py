@@ -38,6 +38,8 @@ class Recipe:
     limits: LimitSettings
     #: What signs its messages; the keys stay in their files.
     dkim: tuple[DkimSettings, ...] = ()
+    #: Files with passwords and keys, which no campaign may attach.
+    secret_files: tuple[Path, ...] = ()
 
     def compile(self) -> CompiledCampaign:
         """The campaign, compiled; raises as `render.templates.compile_campaign`."""
@@ -48,6 +50,7 @@ class Recipe:
             timezone=self.timezone,
             limits=self.limits,
             dkim=self.dkim,
+            secret_files=self.secret_files,
         )
 
 

@@ -3,7 +3,8 @@
 Names are resolved, links included, before a file is opened, and it must then still be where the
 campaign points: under the workspace, and under the folder that is written out in the campaign
 (`data/phieu/{{ key }}.pdf` never leaves `data/phieu`, whatever a key holds). The workspace's own
-files, settings and ledger, are never sent.
+files are never sent: settings, ledger, whatever notifier.toml names as holding a secret, and any
+other file with a private key in it.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ from binascii import a2b_base64
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from notifier.errors import MessageError
 from notifier.locale import _
 from notifier.render.headers import encode_name_parameter, encode_parameter, safe_file_name
 from notifier.render.mime import encode_base64
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: Bytes of encoded attachments kept: what several recipients share is encoded once.
 CACHE_BYTES = 64_000_000
@@ -54,6 +59,8 @@ MEDIA_TYPES = {
     ".zip": "application/zip",
 }
 _PRIVATE = re.compile(r"(?:^|/)(?:\.[^/]*|notifier\.toml|[^/]*\.sqlite[^/]*)(?:/|$)", re.IGNORECASE)
+#: The first line of a key in PEM (RFC 7468), whatever the file is called.
+_PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +89,11 @@ def media_type(name: str) -> str:
 class Cabinet:
     """Finds and encodes the files of one workspace."""
 
-    def __init__(self, root: Path, max_bytes: int) -> None:
+    def __init__(self, root: Path, max_bytes: int, secret_files: Iterable[Path] = ()) -> None:
+        """`secret_files` hold passwords, tokens and keys: they are never attached."""
         self.root = root.resolve()
         self._max_bytes = max_bytes
+        self._secret_files = tuple(secret_files)
         self._kept: OrderedDict[str, FilePart] = OrderedDict()
         self._kept_bytes = 0
 
@@ -117,16 +126,17 @@ class Cabinet:
             raise self._outside(name, where)
         inside = path.relative_to(self.root).as_posix()
         if _PRIVATE.search(inside) or _PRIVATE.search(name):
-            raise MessageError(
-                _("The file `{name}` belongs to the workspace and is never sent.").format(
-                    name=name
-                ),
-                where=where,
-                next_step=_("Attach a file from a folder for attachments, such as data/."),
-                problem="attachment_outside",
+            raise _never_sent(
+                _("The file `{name}` belongs to the workspace and is never sent."), name, where
             )
         if not _is_file(path):
             raise self.missing(name, where)
+        if any(_is_same(path, secret) for secret in self._secret_files):
+            raise _never_sent(
+                _("The file `{name}` holds a password or key of notifier.toml: it is never sent."),
+                name,
+                where,
+            )
         return path
 
     def missing(self, name: str, where: str) -> MessageError:
@@ -166,7 +176,7 @@ class Cabinet:
                     next_step=_("Make it smaller, or give a link to it instead."),
                     problem="oversize",
                 )
-            return path.read_bytes()
+            data = path.read_bytes()
         except OSError as exc:
             raise MessageError(
                 _("The file `{name}` can't be read: {reason}.").format(
@@ -175,6 +185,28 @@ class Cabinet:
                 where=where,
                 next_step=_("Check the file's permissions."),
             ) from exc
+        if _PRIVATE_KEY.search(data):
+            raise _never_sent(
+                _("The file `{name}` holds a private key: it is never sent."), name, where
+            )
+        return data
+
+
+def _never_sent(message: str, name: str, where: str) -> MessageError:
+    return MessageError(
+        message.format(name=name),
+        where=where,
+        next_step=_("Attach a file from a folder for attachments, such as data/."),
+        problem="attachment_outside",
+    )
+
+
+def _is_same(path: Path, secret: Path) -> bool:
+    """Whether both are one file, by whatever name or link."""
+    try:
+        return path.samefile(secret)
+    except OSError:  # the secret's file is not there, or may not be looked at
+        return path == secret
 
 
 def _is_file(path: Path) -> bool:

@@ -74,19 +74,21 @@ def compile_campaign(
     timezone: str,
     limits: LimitSettings,
     dkim: Sequence[DkimSettings] = (),
+    secret_files: Sequence[Path] = (),
 ) -> CompiledCampaign:
     """Everything that does not depend on a row, done once.
 
     `locale` and `timezone` are the workspace's; the campaign's own go first. `dkim` are the keys
-    that sign every message. Reads the template's files, shared attachments and inline pictures
-    below `root`, and the keys.
+    that sign every message, `secret_files` are never attached. Reads the template's files, shared
+    attachments and inline pictures below `root`, and the keys.
 
     Raises:
         SettingsError: a DKIM key can't be used.
         TemplateError: a template is missing or does not compile; names file and line.
         MessageError: a shared attachment is missing, or the sender can't be written in a header.
     """
-    compiler = _Compiler(campaign, root, locale, timezone, limits)
+    cabinet = Cabinet(root, limits.max_message_bytes, secret_files)
+    compiler = _Compiler(campaign, cabinet, locale, timezone, limits)
     return compiler.compile(_signer(dkim) if dkim else None)
 
 
@@ -98,16 +100,20 @@ def _signer(dkim: Sequence[DkimSettings]) -> Signer | None:
 
 class _Compiler:
     def __init__(
-        self, campaign: Campaign, root: Path, locale: str, timezone: str, limits: LimitSettings
+        self,
+        campaign: Campaign,
+        cabinet: Cabinet,
+        locale: str,
+        timezone: str,
+        limits: LimitSettings,
     ) -> None:
         self._campaign = campaign
-        self._root = root
         self._limits = limits
         self._locale = campaign.locale or locale
         self._timezone = campaign.timezone or timezone
         budget = Budget(limits.render_seconds, limits.max_render_chars)
-        self._press = Press(root, Formats(self._locale, self._timezone), budget)
-        self._cabinet = Cabinet(root, limits.max_message_bytes)
+        self._press = Press(cabinet.root, Formats(self._locale, self._timezone), budget)
+        self._cabinet = cabinet
         self._album = Album(self._cabinet, domain_of(campaign.sender_address))
         self._shared: dict[str, FilePart] = {}
         self._found: dict[str, FilePart] = {}

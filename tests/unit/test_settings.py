@@ -247,6 +247,24 @@ def test_a_password_from_a_file(load, tmp_path):
     assert load(text, NOTIFIER_RELAYS__MAIN__PASSWORD="other").relay("main").secret() == "other"
 
 
+def test_the_files_with_secrets_are_known(load, tmp_path):
+    """Each file that holds a password, token or key; not the public certificates."""
+    found = load(
+        DESIGN
+        + """password_file = "pw.txt"
+ca_file = "ca.pem"
+client_cert_file = "me.pem"
+oauth = {provider = "google", service_account_file = "sa.json"}
+[dkim.a]
+domain = "x.example"
+selector = "a"
+key_file = "keys/a.pem"
+"""
+    )
+    names = {path.relative_to(tmp_path).as_posix() for path in found.secret_files()}
+    assert names == {"pw.txt", "me.pem", "sa.json", "keys/a.pem"}
+
+
 def test_no_password_is_an_empty_one(load):
     """A relay inside the house may want none; an empty variable is none."""
     assert load().relay("main").secret() == ""

@@ -38,7 +38,7 @@ class Workspace:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
-    def compile(self, files=None, *, locale="vi", limits=None, dkim=(), **changes):
+    def compile(self, files=None, *, locale="vi", limits=None, dkim=(), secret_files=(), **changes):
         for name, content in (files or {}).items():
             self.write(f"templates/{name}", content)
         campaign = replace(load_campaign(self.root, "grades"), **changes)
@@ -49,6 +49,7 @@ class Workspace:
             timezone="Asia/Ho_Chi_Minh",
             limits=limits or LimitSettings(),
             dkim=dkim,
+            secret_files=secret_files,
         )
 
     def html(self, body, *, name="grades/body.html", **columns):

@@ -109,6 +109,33 @@ def test_a_file_that_is_too_large_is_not_read(workspace):
         )
 
 
+@pytest.mark.parametrize("name", ["data/pw.txt", "data/link.txt", "data/{{ key }}.txt"])
+def test_a_file_with_a_password_is_never_sent(workspace, name):
+    """Whatever notifier.toml names as holding a secret stays here, under any name or link."""
+    secret = workspace.write("data/pw.txt", "canary-7f3a\n")
+    (workspace.root / "data/link.txt").hardlink_to(secret)
+    with pytest.raises(MessageError, match="password or key") as caught:
+        make(
+            workspace.compile(
+                {"grades/body.txt": "x"},
+                attachments=(name,),
+                secret_files=(secret, workspace.root / "is_not_there.txt"),
+            ),
+            key="pw",
+        )
+    assert "canary" not in f"{caught.value.message}{caught.value.next_step}"
+
+
+@pytest.mark.parametrize("kind", ["", "RSA ", "ENCRYPTED ", "OPENSSH "])
+def test_a_private_key_is_never_sent(workspace, kind):
+    """A key in PEM is known by its first line, as an attachment and as a picture."""
+    workspace.write("data/a.png", f"-----BEGIN {kind}PRIVATE KEY-----\nAAAA\n")
+    with pytest.raises(MessageError, match="private key"):
+        workspace.compile({"grades/body.txt": "x"}, attachments=("data/a.png",))
+    with pytest.raises(MessageError, match="private key"):
+        workspace.compile({"grades/body.html": '<img src="data/a.png" alt="">'})
+
+
 def test_what_is_kept_encoded_is_bounded(workspace, monkeypatch):
     """The oldest goes first; what is asked for often stays."""
     monkeypatch.setattr(attachments, "CACHE_BYTES", 5_000)
