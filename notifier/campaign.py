@@ -17,21 +17,19 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
 )
 
 from notifier.complaints import Complaint, PlacedComplaint, complaints, first_of
 from notifier.errors import CampaignError
 from notifier.locale import _
 from notifier.mailbox import Mailbox, parse_address, parse_list_id, parse_mailbox
-from notifier.measures import (
-    check_timezone,
-    parse_count_range,
-    parse_rates,
-    single_line,
-)
+from notifier.measures import check_timezone, parse_count_range, parse_rates, single_line
 from notifier.model import Rate, Value
 from notifier.nearest import did_you_mean
+from notifier.routing import RelayNames, RouteSpec, RouteSpecs, in_order
 from notifier.timetable import Schedule, Window
 from notifier.yaml_lines import Document, parse_yaml, read_text
 
@@ -228,7 +226,13 @@ class CampaignFile(BaseModel):
     )
     recipients: RecipientsSpec
     template: InsidePath = Field(description="A folder in templates/.")
-    relay: Text | None = Field(default=None, description="A relay's name in notifier.toml.")
+    relay: RelayNames = Field(
+        default=(),
+        description="A relay's name in notifier.toml, or several in their order.",
+    )
+    relays: RouteSpecs | None = Field(
+        default=None, description="Several relays, with weight and priority, instead of relay."
+    )
     attachments: Annotated[tuple[InsidePath, ...], BeforeValidator(_one_or_many)] = Field(
         default=(), description="Files below the workspace's folder; {{ key }} may stand in names."
     )
@@ -266,6 +270,13 @@ class CampaignFile(BaseModel):
         ],
     ] = Field(default={}, description="Constants for the template: {{ values.name }}.")
 
+    @field_validator("relays")
+    @classmethod
+    def _is_alone(cls, value: object, info: ValidationInfo) -> object:
+        if value and info.data.get("relay"):
+            raise ValueError(_("it stands for relay: take that line out."))
+        return value
+
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
@@ -280,7 +291,8 @@ class Campaign:
     reply_to: str | None
     recipients: RecipientsSpec
     template: str
-    relay: str | None
+    #: Through which relays; empty: the workspace's only one.
+    routes: tuple[RouteSpec, ...]
     attachments: tuple[str, ...]
     expect: Expect | None
     schedule: Schedule | None
@@ -297,6 +309,11 @@ class Campaign:
     dkim: bool | tuple[str, ...] | None
     #: SHA-256 of the file's bytes, in hex.
     digest: str
+
+    @property
+    def relay(self) -> str | None:
+        """The relay that goes first; None: the workspace's only one."""
+        return min(self.routes, key=lambda it: it.priority).name if self.routes else None
 
 
 def load_campaign(workspace_root: Path, name_or_path: str) -> Campaign:
@@ -318,12 +335,14 @@ def load_campaign(workspace_root: Path, name_or_path: str) -> Campaign:
         raise first_of(found, CampaignError) from exc
     parts = {name: getattr(checked, name) for name in CampaignFile.model_fields}
     sender: Mailbox = parts.pop("sender")
+    del parts["relay"], parts["relays"]
     return Campaign(
         name=path.stem,
         path=path,
         sender_name=sender.name,
         sender_address=sender.address,
         digest=hashlib.sha256(raw).hexdigest(),
+        routes=checked.relays or in_order(checked.relay),
         **parts,
     )
 

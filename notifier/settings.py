@@ -34,6 +34,7 @@ from notifier.measures import (
 )
 from notifier.nearest import did_you_mean
 from notifier.relays import SECRET_KEYS, Number, RelaySettings, Seconds, Table, Timeout, Whole
+from notifier.routing import SANDBOX
 from notifier.slowdowns import SlowdownRule
 from notifier.toml_lines import has_key, line_of, parse_toml, read_toml
 from notifier.workspace import WORKSPACE_FILE, find_root
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from notifier.complaints import KeyPath
 
 __all__ = [
+    "SANDBOX",
     "DkimSettings",
     "LimitSettings",
     "RelaySettings",
@@ -60,9 +62,6 @@ __all__ = [
 ]
 
 TableT = TypeVar("TableT", bound=Table)
-
-#: The relay that is always there: the built-in capture server.
-SANDBOX = "sandbox"
 
 
 class WorkspaceSettings(Table):

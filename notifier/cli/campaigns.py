@@ -52,6 +52,8 @@ def list_all(ctx: typer.Context, as_json: bool = options.JSON) -> int:
 
 
 def _describe(session: Session, name: str) -> dict[str, str]:
+    from notifier.routing import spell_routes
+
     try:
         campaign = session.campaign(name)
     except CampaignError as exc:
@@ -61,7 +63,7 @@ def _describe(session: Session, name: str) -> dict[str, str]:
         "campaign": name,
         "title": campaign.title,
         "file": str(campaign.recipients.file),
-        "relay": campaign.relay or "",
+        "relay": spell_routes(campaign.routes),
         "error": "",
     }
 
@@ -72,8 +74,8 @@ def check(
     """Examine a campaign; 1 where a message can't be sent as it is."""
     session = session_of(ctx)
     loaded = session.campaign(campaign)
-    if loaded.relay:
-        session.relay(loaded)
+    for route in loaded.routes:
+        session.workspace.relay(route.name)
     found = examine(session, loaded)
     if as_json:
         print_json(found.as_dict())

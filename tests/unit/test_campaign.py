@@ -131,7 +131,7 @@ def test_windows_files_are_read(load):
         ("email: x", "line 5, column 1", "email is not", "email belongs under recipients."),
         ("reply-to: a@x.example", "line 5", "reply-to is not", "reply_to"),
         ("header_row: 4", "line 5", "header_row is not", "recipients"),
-        ("relay: [main]", "line 5, column 8", "relay must be text", ""),
+        ("relay: []", "line 5, column 8", "a relay's name, or several", ""),
         ("relay: yes\non_doubt: retry", "line 6, column 11", "hold, resend", ""),
         ("relay: true", "line 5, column 8", "quotes", ""),
         ("locale: fr", "line 5", "must be one of: vi, en", ""),
