@@ -115,6 +115,7 @@ class Cause(StrEnum):
     SENDER_REFUSED = "sender_refused"
     SYSTEM_TROUBLE = "system_trouble"
     LINK_LOST = "link_lost"
+    SENDER_GONE = "sender_gone"  # this very program ended before the reply was in
     NOT_SMTP = "not_smtp"
     SMTPUTF8_NEEDED = "smtputf8_needed"
     RENDER_FAILED = "render_failed"

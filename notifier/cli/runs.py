@@ -12,7 +12,7 @@ from notifier.cli.session import session_of
 from notifier.cli.words import counts_line, spell_moment, spell_number, spell_seconds
 from notifier.locale import N_, _, ngettext
 from notifier.model import FINAL_STATES, RunState, State
-from notifier.report.words import run_state_word
+from notifier.report.words import run_word
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -63,7 +63,7 @@ def _tell_runs(found: list[RunSummary], zone: ZoneInfo) -> None:
                 it.id,
                 it.campaign,
                 it.occurrence,
-                run_state_word(it.state),
+                run_word(it),
                 it.rows,
                 it.counts.get(State.ACCEPTED, 0),
                 spell_moment(it.started_at, zone),
@@ -117,7 +117,7 @@ def tell_summary(summary: RunSummary, zone: ZoneInfo) -> None:
             (_("relay"), summary.relay),
             (_("started"), spell_moment(summary.started_at, zone)),
             (_("finished"), spell_moment(summary.finished_at, zone)),
-            (_("took"), spell_seconds(summary.seconds) if summary.seconds else None),
+            (_("sending took"), spell_seconds(sent) if (sent := summary.sending_seconds) else None),
             (_("messages/s"), spell_number(speed) if speed else None),
             (_("deliveries"), _told(summary.deliveries, counts_line(summary.counts))),
             (_("rejected rows"), summary.rejections or None),
@@ -127,7 +127,7 @@ def tell_summary(summary: RunSummary, zone: ZoneInfo) -> None:
 
 
 def _state(summary: RunSummary) -> str:
-    return _told(run_state_word(summary.state), summary.reason or "")
+    return _told(run_word(summary), summary.reason or "")
 
 
 def _told(head: object, detail: str) -> str:
@@ -165,7 +165,10 @@ def next_steps(summary: RunSummary) -> list[str]:
         return [f"notifier report {run}", f"notifier retry {run} --state unknown"]
     if summary.state is RunState.ENROLLING:
         return [f"notifier send {summary.campaign} --live"]
-    if summary.state is RunState.PAUSED or any(counts.get(it) for it in _OPEN):
+    open_states = {it for it in _OPEN if counts.get(it)}
+    if open_states == {State.DEFERRED}:  # not due yet: without --watch it would end at once
+        return [f"notifier resume {run} --watch"]
+    if summary.state is RunState.PAUSED or open_states:
         return [f"notifier resume {run}"]
     return [f"notifier report {run}"]
 

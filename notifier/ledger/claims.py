@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from notifier.ledger import processes, runs, statements
 from notifier.ledger.records import Claimed, Recovered, Sender
-from notifier.locale import _
 from notifier.model import Cause, RunState, Stage, State
 
 if TYPE_CHECKING:
@@ -195,19 +194,18 @@ def _give_back(db: sqlite3.Connection, run_id: int, ids: str, after: State, now:
 
 
 def _doubt(db: sqlite3.Connection, run_id: int, ids: str, after: State, now: float) -> None:
-    """An intent without a reply is an attempt, and it counts."""
+    """An intent without a reply is an attempt, and it counts. Its words are the reader's to say."""
     cursor = db.execute(
         "INSERT INTO attempt (delivery_id, ordinal, worker_id, relay, started_at, at, stage, code,"
         " enhanced, text, outcome, cause, burns, note)"
-        " SELECT d.id, d.tries + 1, d.worker_id, r.relay, d.changed_at, ?, ?, NULL, '', ?, ?, ?,"
+        " SELECT d.id, d.tries + 1, d.worker_id, r.relay, d.changed_at, ?, ?, NULL, '', '', ?, ?,"
         " 1, 'worker_gone' FROM delivery d JOIN run r ON r.id = d.run_id"
         " WHERE d.id IN (SELECT value FROM json_each(?)) AND d.state = ?",
         (
             now,
             Stage.BODY,
-            _("The sender stopped before the reply was in."),
             after,
-            Cause.LINK_LOST,
+            Cause.SENDER_GONE,
             ids,
             State.SUBMITTING,
         ),
@@ -220,7 +218,7 @@ def _doubt(db: sqlite3.Connection, run_id: int, ids: str, after: State, now: flo
         " WHERE id IN (SELECT value FROM json_each(?)) AND state = ?",
         (
             after,
-            Cause.LINK_LOST,
+            Cause.SENDER_GONE,
             now if after is State.PENDING else None,
             now,
             ids,

@@ -7,12 +7,14 @@ the run. `deliveries` and `rejections` stream.
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notifier.errors import UsageError
-from notifier.ledger import connection
+from notifier.ledger import claims, connection
+from notifier.ledger.spans import sending_seconds
 from notifier.ledger.summaries import (
     AttemptRow,
     Bucket,
@@ -26,7 +28,7 @@ from notifier.model import Cause, Recipient, Rejection, RunState, Stage, State, 
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -73,14 +75,20 @@ _STATES = " AND d.state IN (SELECT value FROM json_each(?))"
 class Reader:
     """The ledger, open for reading. `Reader.open(path)`; a context manager that closes it."""
 
-    def __init__(self, path: Path, db: sqlite3.Connection) -> None:
+    def __init__(
+        self, path: Path, db: sqlite3.Connection, clock: Callable[[], float] = time.time
+    ) -> None:
         self._path = path
         self._db = db
+        self._clock = clock
 
     @classmethod
-    def open(cls, path: str | Path) -> Reader:
-        """The ledger at `path`; LedgerError where there is none, or not of this version."""
-        return cls(Path(path), connection.open_reader(Path(path)))
+    def open(cls, path: str | Path, *, clock: Callable[[], float] = time.time) -> Reader:
+        """The ledger at `path`; LedgerError where there is none, or not of this version.
+
+        `clock`: Unix seconds, by which it is told whether a run's sender still lives.
+        """
+        return cls(Path(path), connection.open_reader(Path(path)), clock)
 
     def close(self) -> None:
         """Close the file; a second time does nothing."""
@@ -100,13 +108,24 @@ class Reader:
     def summary(self, run_id: int) -> RunSummary:
         """The run in figures; UsageError where there is none of that number."""
         for row in self._rows(f"{_SUMMARY} WHERE r.id = ?", run_id):
-            return _summary(row)
+            return self._summary(row)
         raise UsageError(_("There is no run {run}.").format(run=run_id), next_step="notifier runs")
 
     def runs(self, limit: int = 20) -> list[RunSummary]:
         """The latest runs, the latest first."""
         found = self._rows(f"{_SUMMARY} ORDER BY r.id DESC LIMIT ?", limit)
-        return [_summary(row) for row in found]
+        return [self._summary(row) for row in list(found)]
+
+    def _summary(self, row: Sequence[Any]) -> RunSummary:
+        run_id, started_at, finished_at = row[0], row[13], row[14]
+        with connection.translated(self._path):
+            is_sent = bool(claims.senders(self._db, run_id, self._clock()))
+            sending = (
+                sending_seconds(self._db, run_id, started_at, finished_at)
+                if started_at is not None
+                else None
+            )
+        return _summary(row, sending, is_being_sent=is_sent)
 
     def deliveries(
         self,
@@ -246,12 +265,13 @@ def _at(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
-def _summary(row: Sequence[Any]) -> RunSummary:
+def _summary(row: Sequence[Any], sending: float | None, *, is_being_sent: bool) -> RunSummary:
     found = json.loads(row[15])
     counts = {state: found[state] for state in State if state in found}
     started_at, finished_at, last_at = row[13], row[14], row[16]
     end = finished_at if finished_at is not None else last_at
     seconds = max(0.0, end - started_at) if started_at is not None and end is not None else 0.0
+    sending = seconds if sending is None else sending
     accepted = counts.get(State.ACCEPTED, 0)
     return RunSummary(
         id=row[0],
@@ -272,8 +292,17 @@ def _summary(row: Sequence[Any]) -> RunSummary:
         started_at=_at(started_at),
         finished_at=_at(finished_at),
         seconds=seconds,
-        messages_per_second=accepted / seconds if seconds > 0 else 0.0,
+        messages_per_second=accepted / sending if sending > 0 else 0.0,
+        sending_seconds=sending,
+        is_being_sent=is_being_sent,
     )
+
+
+def _told(cause: str | None, text: str) -> str:
+    """An attempt's text; in the reader's language where the program itself was to blame."""
+    if cause == Cause.SENDER_GONE and not text:
+        return _("The program was ended before the reply was in.")
+    return text
 
 
 def _delivery(row: Sequence[Any]) -> DeliveryRow:
@@ -289,7 +318,7 @@ def _delivery(row: Sequence[Any]) -> DeliveryRow:
         cause=Cause(row[8]) if row[8] else None,
         code=row[9],
         enhanced=row[10],
-        text=row[11],
+        text=_told(row[8], row[11]),
         at=datetime.fromtimestamp(row[12], UTC),
         next_attempt_at=_at(row[13]),
     )
@@ -305,7 +334,7 @@ def _attempt(row: Sequence[Any]) -> AttemptRow:
         stage=Stage(stage),
         code=code,
         enhanced=enhanced,
-        text=text,
+        text=_told(cause, text),
         outcome=State(outcome),
         cause=Cause(cause),
         burns=bool(burns),

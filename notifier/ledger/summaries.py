@@ -39,8 +39,12 @@ class RunSummary:
     finished_at: datetime | None
     #: From the start to the end, or to the last outcome where there is no end yet.
     seconds: float
-    #: Accepted messages by these seconds; 0.0 where that can't be said.
+    #: Accepted messages by `sending_seconds`; 0.0 where that can't be said.
     messages_per_second: float
+    #: Of `seconds`, those in which somebody was sending it: without pauses and interruptions.
+    sending_seconds: float = 0.0
+    #: Whether somebody is sending it right now.
+    is_being_sent: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """What `--json` prints: names that scripts may rely on; instants in ISO 8601, UTC."""
@@ -61,7 +65,9 @@ class RunSummary:
             "started_at": _iso(self.started_at),
             "finished_at": _iso(self.finished_at),
             "seconds": round(self.seconds, 3),
+            "sending_seconds": round(self.sending_seconds, 3),
             "messages_per_second": round(self.messages_per_second, 1),
+            "is_being_sent": self.is_being_sent,
         }
 
 

@@ -84,15 +84,15 @@ _TABLE: dict[Cause, tuple[str, str]] = {
     Cause.GREYLISTED: (
         N_("Asked to come back later"),
         N_(
-            "Nothing: the receiving server puts every new sender off once. The message is tried "
-            "again by itself."
+            "Nothing is wrong: the receiving server puts every new sender off once. The message "
+            "is tried again when it is due and the run is being sent (`notifier resume --watch`)."
         ),
     ),
     Cause.RATE_LIMITED: (
         N_("Too much at once"),
         N_(
-            "The messages are tried again by themselves. If this happens often, lower the relay's "
-            "`rate` in notifier.toml."
+            "The messages are tried again while the run is being sent (`notifier resume "
+            "--watch`). If this happens often, lower the relay's `rate` in notifier.toml."
         ),
     ),
     Cause.QUOTA_SPENT: (
@@ -200,15 +200,22 @@ _TABLE: dict[Cause, tuple[str, str]] = {
     Cause.SYSTEM_TROUBLE: (
         N_("Trouble at the receiving server"),
         N_(
-            "Nothing yet: the message is tried again by itself. If it is given up, retry in a few "
-            "hours."
+            "Nothing yet: the message is tried again while the run is being sent (`notifier "
+            "resume --watch`). If it is given up, retry in a few hours."
         ),
     ),
     Cause.LINK_LOST: (
         N_("Connection lost"),
         N_(
-            "What was not on its way yet is tried again by itself. A message in doubt may have "
-            "arrived: ask the person before you retry it."
+            "What was not on its way yet is tried again while the run is being sent. A message "
+            "in doubt may have arrived: ask the person before you retry it."
+        ),
+    ),
+    Cause.SENDER_GONE: (
+        N_("Sending was broken off"),
+        N_(
+            "The program was ended, or the power failed, while these were on their way. They may "
+            "have arrived: ask the person before you retry one."
         ),
     ),
     Cause.NOT_SMTP: (
@@ -251,9 +258,18 @@ _BY_STATE: dict[State, str] = {
         "or ask for another address."
     ),
 }
+#: Where both together say most.
+_BY_BOTH: dict[tuple[Cause, State], str] = {
+    (Cause.SENDER_GONE, State.UNKNOWN): N_(
+        "The program was ended, or the power failed, after the message had left, so it may have "
+        "arrived. Ask one of the people; then retry with `--state unknown`, or leave it."
+    ),
+}
 
 
 def advise(cause: Cause, state: State | None = None) -> Advice:
     """The cause in the language in use; with the delivery's state, advice that fits it."""
     label, action = _TABLE[cause]
-    return Advice(_(label), _(_BY_STATE.get(state, action) if state else action))
+    if state is not None:
+        action = _BY_BOTH.get((cause, state)) or _BY_STATE.get(state, action)
+    return Advice(_(label), _(action))

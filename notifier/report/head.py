@@ -11,11 +11,12 @@ from notifier.report.figures import duration, moment, number, percent
 from notifier.report.words import (
     TROUBLED,
     mark,
-    run_state_word,
+    run_word,
     state_word,
     tone,
     under_way,
     verdict,
+    waiting_word,
 )
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def head_of(summary: RunSummary, zone: ZoneInfo, sender: str) -> Head:
 
 def _when(summary: RunSummary, zone: ZoneInfo) -> str:
     if summary.started_at is None:
-        return run_state_word(summary.state)
+        return run_word(summary)
     return _("{time}, through {relay}").format(
         time=moment(summary.started_at, zone), relay=summary.relay
     )
@@ -96,7 +97,7 @@ def _tiles(summary: RunSummary) -> list[Tile]:
         if counts.get(state)
     ]
     if waiting := under_way(counts):
-        tiles.append(Tile(number(waiting), _("under way"), "wait", mark(State.DEFERRED)))
+        tiles.append(Tile(number(waiting), waiting_word(summary), "wait", mark(State.DEFERRED)))
     if summary.rejections:
         tiles.append(Tile(number(summary.rejections), _("rows not usable"), "bad", "✕"))
     return tiles
@@ -108,10 +109,10 @@ def _facts(summary: RunSummary, zone: ZoneInfo) -> list[tuple[str, str]]:
         (_("Campaign"), summary.campaign),
         (_("Occurrence"), summary.occurrence),
         (_("Relay"), summary.relay),
-        (_("State"), run_state_word(summary.state)),
+        (_("State"), run_word(summary)),
         (_("Started"), moment(summary.started_at, zone)),
         (_("Finished"), moment(summary.finished_at, zone)),
-        (_("Took"), duration(summary.seconds) if summary.seconds else ""),
+        (_("Sending took"), duration(summary.sending_seconds) if summary.sending_seconds else ""),
         (_("Messages per second"), number(speed) if speed else ""),
     ]
     return [(label, value) for label, value in facts if value]

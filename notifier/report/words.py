@@ -42,7 +42,7 @@ TROUBLED: tuple[State, ...] = (
     State.SUPPRESSED,
     State.CANCELLED,
 )
-#: States that move on by themselves.
+#: States that move on while somebody sends the run.
 UNDER_WAY: tuple[State, ...] = (
     State.PENDING,
     State.CLAIMED,
@@ -80,6 +80,18 @@ def run_state_word(state: RunState) -> str:
     return _(_RUN_STATES[state])
 
 
+def run_word(summary: RunSummary) -> str:
+    """Where the run stands; one that nobody is sending isn't called active."""
+    if summary.state is RunState.ACTIVE and not summary.is_being_sent:
+        return _("nobody is sending it now")
+    return run_state_word(summary.state)
+
+
+def waiting_word(summary: RunSummary) -> str:
+    """What is said of deliveries that are not through yet."""
+    return _("under way") if summary.is_being_sent else _("not sent yet")
+
+
 def mark(state: State) -> str:
     """The state's sign."""
     return _MARKS.get(state, "…")
@@ -96,7 +108,7 @@ def reply_line(row: DeliveryRow) -> str:
 
 
 def under_way(counts: Mapping[State, int]) -> int:
-    """How many deliveries still move on by themselves."""
+    """How many deliveries are not through yet, and move on while the run is being sent."""
     return sum(counts.get(state, 0) for state in UNDER_WAY)
 
 
@@ -131,11 +143,9 @@ def _remainder(summary: RunSummary) -> list[str]:
         if counts.get(state)
     ]
     if waiting := under_way(counts):
-        parts.append(
-            ngettext("{count} still under way", "{count} still under way", waiting).format(
-                count=waiting
-            )
-        )
+        still = ngettext("{count} still under way", "{count} still under way", waiting)
+        unsent = ngettext("{count} not sent yet", "{count} not sent yet", waiting)
+        parts.append((still if summary.is_being_sent else unsent).format(count=waiting))
     if rejected := summary.rejections:
         parts.append(
             ngettext(

@@ -19,7 +19,7 @@ from notifier.model import State
 from notifier.report.account import account_of
 from notifier.report.advice import advise
 from notifier.report.cells import neutralised
-from notifier.report.words import run_state_word, state_word, verdict
+from notifier.report.words import run_word, state_word, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -180,7 +180,7 @@ def _summary(summary: RunSummary, zone: ZoneInfo) -> list[tuple[object, object]]
         (_("Occurrence"), summary.occurrence),
         (_("Run"), summary.id),
         (_("Relay"), summary.relay),
-        (_("State"), run_state_word(summary.state)),
+        (_("State"), run_word(summary)),
         (_("Started"), _local(summary.started_at, zone)),
         (_("Finished"), _local(summary.finished_at, zone)),
         (_("Rows of the sheet"), account.rows),

@@ -98,7 +98,7 @@ def test_a_dead_workers_deliveries_are_taken_over_at_once(desk):
     assert desk.ledger.recover(run_id, host="here") == Recovered(released=2, in_doubt=1)
     assert desk.ledger.counts(run_id) == {State.PENDING: 3, State.UNKNOWN: 1}
     assert desk.one("SELECT cause, attempts FROM delivery WHERE state = 'unknown'") == (
-        "link_lost",
+        "sender_gone",
         1,
     )
     assert desk.ledger.recover(run_id, host="here") == Recovered()

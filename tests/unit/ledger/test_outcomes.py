@@ -73,7 +73,7 @@ def _remember_attempt(desk, number, worker):
         db.execute("UPDATE delivery SET tries = 1 WHERE id = ?", (number,))
         db.execute(
             "INSERT INTO attempt VALUES (?, 1, ?, 'main', 0, 0, 'body', NULL, '', '', 'unknown',"
-            " 'link_lost', 1, 'worker_gone')",
+            " 'sender_gone', 1, 'worker_gone')",
             (number, worker),
         )
 

@@ -4,16 +4,18 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from notifier import locale
 from notifier.errors import LedgerError, UsageError
 from notifier.ledger.ledger import NewRun
 from notifier.ledger.reports import Reader
+from notifier.ledger.spans import union
 from notifier.model import Cause, Recipient, Rejection, RunState, Stage, State
 
 
 @pytest.fixture
-def reader(ledger_path, ledger):
+def reader(ledger_path, ledger, clock):
     """The same ledger, read only."""
-    with Reader.open(ledger_path) as found:
+    with Reader.open(ledger_path, clock=clock) as found:
         yield found
 
 
@@ -53,6 +55,82 @@ def test_a_summary_accounts_for_every_row(desk, reader):
     assert summary.messages_per_second == pytest.approx(1 / 3)
 
 
+def _send_one(desk, run_id, worker, seconds=2):
+    (delivery,) = desk.ledger.claim(run_id, worker, 1)
+    desk.submit([delivery.id], worker)
+    desk.clock.pass_(seconds)
+    desk.settle(delivery.id, worker_id=worker)
+
+
+def test_a_pause_is_not_time_spent_sending(desk, reader):
+    """A run paused over lunch took as long as it was sent; `seconds` still spans the whole."""
+    run_id = desk.run(2)
+    for pause in (3600, 0):
+        worker = desk.worker(run_id)
+        _send_one(desk, run_id, worker)
+        desk.ledger.release(worker)
+        desk.clock.pass_(pause)
+    summary = reader.summary(run_id)
+    assert summary.seconds == pytest.approx(3604, abs=1)
+    assert summary.sending_seconds == pytest.approx(4, abs=1)
+    assert summary.messages_per_second == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_killed_sender_is_not_taken_for_sending_until_it_is_found_dead(desk, reader):
+    """It ended with its last reply, whenever somebody noticed."""
+    run_id = desk.run(3)
+    dead = desk.worker(run_id, host="elsewhere")
+    _send_one(desk, run_id, dead)
+    (delivery,) = desk.ledger.claim(run_id, dead, 1)
+    desk.submit([delivery.id], dead)  # killed here
+    desk.clock.pass_(3600)
+    worker = desk.worker(run_id)
+    desk.ledger.recover(run_id)
+    _send_one(desk, run_id, worker)
+    assert reader.summary(run_id).sending_seconds == pytest.approx(4, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("spans", "length"),
+    [([], 0), ([(1, 3), (2, 5)], 4), ([(1, 9), (2, 3), (4, 5)], 8), ([(1, 2), (5, 4), (7, 8)], 2)],
+)
+def test_spans_that_overlap_count_once(spans, length):
+    """Two programs that send the same run at the same time spend that time once."""
+    assert union(spans) == length
+
+
+def test_a_killed_program_is_not_told_as_a_lost_connection(desk, reader):
+    """Nothing was wrong with the link; and it is told in the language of whoever reads it."""
+    run_id = desk.run(1)
+    dead = desk.worker(run_id, pid=2**22 + 1)
+    (delivery,) = desk.ledger.claim(run_id, dead, 1)
+    desk.submit([delivery.id], dead)
+    desk.ledger.recover(run_id, host="here")
+    for language, words in (("vi", "bị kết thúc"), ("en", "was ended")):
+        locale.use(language)
+        (row,) = reader.deliveries(run_id)
+        assert row.cause is Cause.SENDER_GONE
+        assert words in row.text
+        assert words in reader.delivery(row.id).attempts[0].text
+    (group,) = reader.causes(run_id)
+    assert (group.cause, group.sample_reply) == (Cause.SENDER_GONE, "")
+
+
+def test_whether_somebody_is_sending(desk, reader):
+    """As long as a worker of the run lives; not when it said good-bye, nor when it is silent."""
+    run_id = desk.run(2)
+    assert not reader.summary(run_id).is_being_sent
+    worker = desk.worker(run_id)
+    assert reader.summary(run_id).is_being_sent
+    assert [it.is_being_sent for it in reader.runs()] == [True]
+    desk.ledger.release(worker)
+    assert not reader.summary(run_id).is_being_sent
+    desk.worker(run_id, host="elsewhere")
+    assert reader.summary(run_id).is_being_sent
+    desk.clock.pass_(3600)
+    assert not reader.summary(run_id).is_being_sent
+
+
 def test_the_keys_that_scripts_rely_on(desk, reader):
     """`as_dict` has the published keys, states and instants as text."""
     run_id, _ids = told_run(desk)
@@ -60,7 +138,7 @@ def test_the_keys_that_scripts_rely_on(desk, reader):
     assert {
         "run", "campaign", "occurrence", "state", "rows", "deliveries", "rejections", "counts",
         "started_at", "finished_at", "seconds", "messages_per_second", "folded",
-        "extra_addresses", "reason",
+        "extra_addresses", "reason", "sending_seconds", "is_being_sent",
     } <= set(found)  # fmt: skip
     assert found["counts"]["accepted"] == 1
     assert found["started_at"] == "2027-01-15T08:00:00.000+00:00"

@@ -26,6 +26,20 @@ def test_a_message_in_doubt_is_not_retried_without_asking():
     assert "may have arrived" in advise(Cause.LINK_LOST, State.UNKNOWN).action
 
 
+def test_what_was_broken_off_is_not_blamed_on_the_connection():
+    """After a kill or a power cut the program says what it knows, and no more."""
+    advice = advise(Cause.SENDER_GONE, State.UNKNOWN)
+    assert "onnection" not in advice.label + advice.action
+    assert "may have arrived" in advice.action
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_nothing_is_promised_that_needs_a_sender(cause):
+    """A message that was put off waits for somebody who sends the run: no "by itself"."""
+    assert "by itself" not in advise(cause, State.DEFERRED).action
+    assert "by themselves" not in advise(cause, State.DEFERRED).action
+
+
 def test_a_mailbox_full_is_told_by_another_way():
     """The label is a heading, the action is what the office does."""
     advice = advise(Cause.MAILBOX_FULL, State.REFUSED)

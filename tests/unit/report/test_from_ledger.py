@@ -37,7 +37,7 @@ def reader(tmp_path):
 def test_the_page_reads_the_ledger(reader, zone, now):
     """Waiting, suppressed and rejected alike stand in the page, and the sums meet."""
     page = html(reader, 1, zone=zone, now=now)
-    assert "0 of 2 messages were delivered to the relay; 1 suppressed; 1 still under way" in page
+    assert "0 of 2 messages were delivered to the relay; 1 suppressed; 1 not sent yet" in page
     assert "Both sums are equal" in page
     assert "c@@x" in page
     assert "On the list of addresses not to mail" in page

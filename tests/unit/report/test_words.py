@@ -3,15 +3,34 @@ from __future__ import annotations
 import pytest
 
 from notifier.model import RunState, State
-from notifier.report.words import mark, reply_line, run_state_word, state_word, tone, verdict
+from notifier.report.words import (
+    mark,
+    reply_line,
+    run_state_word,
+    run_word,
+    state_word,
+    tone,
+    verdict,
+)
 
 
 def test_the_verdict_counts_what_was_delivered_and_what_was_not(ledger):
     """One sentence tells the run; what is not there is not mentioned."""
     assert verdict(ledger.told) == (
         "38 of 42 messages were delivered to the relay; 2 refused; 1 in doubt; "
-        "1 still under way; 2 rows of the sheet could not be used."
+        "1 not sent yet; 2 rows of the sheet could not be used."
     )
+
+
+def test_a_run_that_nobody_sends_is_not_called_active(make_ledger, make_delivery):
+    """What waits for a person is told so: it isn't under way."""
+    row = make_delivery(1, 2, "1", "", "a@x.example", State.DEFERRED)
+    left = make_ledger([row], state=RunState.ACTIVE).told
+    assert run_word(left) == "nobody is sending it now"
+    assert "1 not sent yet" in verdict(left)
+    sent = make_ledger([row], state=RunState.ACTIVE, is_being_sent=True).told
+    assert run_word(sent) == "active"
+    assert "1 still under way" in verdict(sent)
 
 
 def test_the_verdict_of_a_clean_run_is_short(make_ledger, make_delivery):
