@@ -14,6 +14,7 @@ import sinks
 #: Name of the module, what it shows, and whether it needs Debian's postfix package.
 BENCHMARKS = (
     ("end_to_end", "End to end into smtp-sink (ratio to smtp-source)", True),
+    ("round_trips", "Messages a round trip and connection, 50 ms away", False),
     ("assembly", "Message assembly", False),
     ("dkim", "Signed messages (ratio to openssl speed rsa2048)", False),
     ("ledger", "Ledger", False),
