@@ -27,6 +27,7 @@ from collections import deque
 from math import inf
 from typing import TYPE_CHECKING
 
+from notifier.delivery.dues import Dues
 from notifier.delivery.patience import Patience
 from notifier.delivery.stock import Stock
 from notifier.delivery.terms import Job
@@ -34,7 +35,6 @@ from notifier.ledger.ledger import Intent, Result
 from notifier.model import (
     Cause,
     Outcome,
-    RunState,
     Scope,
     Stage,
     State,
@@ -50,17 +50,10 @@ if TYPE_CHECKING:
     from notifier.ledger.ledger import Claimed, Ledger
     from notifier.ledger.writer import Writer
 
-#: Deliveries claimed at once: large enough that a claim's fixed cost is nothing.
-CLAIM_BATCH = 500
 #: Results and intents that may wait for the disk before nothing new is taken, and the seconds
 #: until a connection looks again.
 BACKLOG = 2_000
 BREATH = 0.02
-#: Seconds between two looks at what another worker still holds of the run.
-COMPANY = 0.5
-#: Seconds at least, and at most, between two looks at what is due: clocks may be set meanwhile.
-SOONEST = 1.0
-LATEST = 30.0
 
 
 class RunFeed:
@@ -85,15 +78,18 @@ class RunFeed:
         self._is_closed = False
         writer.on_lost = self._forget
         self._patience = Patience(terms.relay, terms.patience)
-        self._has_lost_claims = False
+        self._dues = Dues(terms, writer, ledger)
         self._suppressing: set[asyncio.Task[bool]] = set()
         self._in_flight = 0
         #: Why the run can't go on, where the relay or the ledger is the reason.
         self.failure: Exception | None = None
-        #: When the next deferred delivery is due, while there is nothing else to do.
-        self.waiting_until: float | None = None
         #: Seconds until the limits admit the next message; 0 while they do.
         self.limited_for = 0.0
+
+    @property
+    def waiting_until(self) -> float | None:
+        """When the next deferred delivery is due, while there is nothing else to do."""
+        return self._dues.waiting_until
 
     # --- what a connection calls -------------------------------------------------------------
 
@@ -207,10 +203,7 @@ class RunFeed:
         self._wake(len(self._waiters))
 
     async def _claim(self) -> bool:
-        terms = self._terms
-        claimed = await self._writer.call(
-            self._ledger.claim, terms.run_id, terms.worker_id, CLAIM_BATCH, terms.lease_seconds
-        )
+        claimed = await self._dues.claim()
         self._stock.claimed.extend(claimed)
         return bool(claimed)
 
@@ -219,38 +212,7 @@ class RunFeed:
         if self._in_flight or not self._stock.is_empty:
             await self._stir()
             return True
-        if self._has_lost_claims:
-            await self._start_over()
-            return True
-        due_at = await self._writer.call(self._ledger.next_due_at, self._terms.run_id)
-        if due_at is None:
-            if not await self._others_hold_some():
-                return False
-            await self._stir(COMPANY)
-            return True
-        left = due_at - self._terms.clock()
-        if not self._terms.waits and left > self._terms.policy.pause_seconds:
-            return False
-        self.waiting_until = due_at
-        await self._stir(min(max(left, 0.0 if left > 0 else SOONEST), LATEST))
-        self.waiting_until = None
-        return True
-
-    async def _start_over(self) -> None:
-        """This worker was taken for dead: what it held is not its own; claim afresh."""
-        self._has_lost_claims = False
-        terms = self._terms
-        await self._writer.call(self._ledger.release, terms.worker_id, terms.resends_doubt)
-        await self._writer.call(self._ledger.heartbeat, terms.worker_id)
-
-    async def _others_hold_some(self) -> bool:
-        """Whether another worker is on the rest of the run; what a dead one held is due again."""
-        run_id = self._terms.run_id
-        await self._writer.call(self._ledger.recover, run_id, self._terms.resends_doubt)
-        counts = await self._writer.call(self._ledger.counts, run_id)
-        run = await self._writer.call(self._ledger.get_run, run_id)
-        held = counts.get(State.CLAIMED, 0) + counts.get(State.SUBMITTING, 0)
-        return held > 0 and run.state is RunState.ACTIVE
+        return await self._dues.wait(self._stir)
 
     async def _stir(self, seconds: float | None = None) -> None:
         """Until something changed, or for so many seconds."""
@@ -379,7 +341,7 @@ class RunFeed:
 
     def drop_claims(self) -> None:
         """Let go of all that is not on the wire: it was claimed by others, or is about to be."""
-        self._has_lost_claims = True
+        self._dues.are_lost = True
         for parcel in self._stock.clear():
             self._jobs.pop(parcel.id, None)
         self._stirred.set()

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from notifier.delivery import engine, feed, grants, patience
+from notifier.delivery import dues, engine, grants, patience
 from notifier.delivery.engine import Job, deliver
 from notifier.errors import LedgerError, MessageError, RelayRefused
 from notifier.ledger.ledger import Ledger, NewRun
@@ -99,8 +99,8 @@ def school(tmp_path, monkeypatch):
     """A new ledger; the engine looks around it often, and its pauses are short."""
     monkeypatch.setattr(engine, "TICK", 0.01)
     monkeypatch.setattr(engine, "shipped_rules", tuple)  # their pauses would be waited out
-    monkeypatch.setattr(feed, "SOONEST", 0.02)
-    monkeypatch.setattr(feed, "COMPANY", 0.02)
+    monkeypatch.setattr(dues, "SOONEST", 0.02)
+    monkeypatch.setattr(dues, "COMPANY", 0.02)
     monkeypatch.setattr(grants, "PATIENCE", 0.05)
     monkeypatch.setattr(grants, "IDLE", 0.1)
     monkeypatch.setattr(patience, "SHORTEST_PAUSE", 0.01)
