@@ -5,7 +5,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench format messages schema lock clean
+.PHONY: help setup demo test interop check bench format messages schema lock clean
 
 PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; do \
 	if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
@@ -40,6 +40,10 @@ demo: $(STAMP) ## three sample campaigns through the sandbox, and what became of
 test: $(STAMP) ## the tests, with what they cover
 	$(BIN)/python -m pytest --cov --cov-report=term
 
+interop: $(STAMP) ## 1,000 messages each through real Postfix, Exim and OpenSMTPD (Debian, as root)
+	$(BIN)/python tests/unpack_servers.py
+	timeout 900 $(BIN)/python -m pytest -rPs tests/integration/test_mail_servers.py
+
 check: $(STAMP) ## lint, format, types, layers, catalogues, schema
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -65,5 +69,5 @@ lock: ## resolve requirements.lock anew (asks the network)
 	$(PYTHON) tools/lock.py
 
 clean: ## remove what was made, .venv included
-	rm -rf .venv dist build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .benchmarks dist build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,7 +1,8 @@
 """The same mail through what people use today: smtplib, aiosmtplib and mailmerge.
 
 smtplib and aiosmtplib are given text that is already rendered, which favours them: they build
-an `EmailMessage` and send it. mailmerge renders its own template, text and HTML, from the sheet.
+an `EmailMessage` and send it. aiosmtplib also has a row in which it is given finished messages, and
+does nothing but send. mailmerge renders its own template, text and HTML, from the sheet.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import threading
 import time
 from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
 
 import aiosmtplib
@@ -37,6 +39,12 @@ def build(number, body):
     return message
 
 
+def finished(number, body):
+    """Address and bytes of a whole message."""
+    message = build(number, body)
+    return message["To"], message.as_bytes(policy=SMTP)
+
+
 def smtplib_threads(port, messages, body, threads=8):
     """Seconds for `messages` by smtplib in so many threads."""
 
@@ -57,13 +65,22 @@ def smtplib_threads(port, messages, body, threads=8):
     return time.perf_counter() - began
 
 
-def aiosmtplib_connections(port, messages, body, connections=8):
-    """Seconds for `messages` by aiosmtplib over so many connections."""
+def aiosmtplib_connections(port, messages, body, connections=8, *, is_finished=False):
+    """Seconds for `messages` by aiosmtplib over so many connections.
+
+    `is_finished`: it is given whole messages, instead of text and HTML to build one of.
+    """
+    sender = "daotao@nguyendu.example"
+    whole = [finished(number, body) for number in range(messages)] if is_finished else []
 
     async def work(numbers):
         async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False) as client:
             for number in numbers:
-                await client.send_message(build(number, body))
+                if is_finished:
+                    address, data = whole[number]
+                    await client.sendmail(sender, [address], data)
+                else:
+                    await client.send_message(build(number, body))
 
     async def main():
         jobs = (work(range(first, messages, connections)) for first in range(connections))

@@ -15,10 +15,12 @@ import sinks
 BENCHMARKS = (
     ("end_to_end", "End to end into smtp-sink (ratio to smtp-source)", True),
     ("round_trips", "Messages a round trip and connection, 50 ms away", False),
+    ("real_postfix", "Into a real Postfix (ratio to smtp-source)", True),
     ("assembly", "Message assembly", False),
     ("dkim", "Signed messages (ratio to openssl speed rsa2048)", False),
     ("ledger", "Ledger", False),
     ("memory", "Peak memory of a run (ratio to 10,000 recipients)", True),
+    ("shared_attachment", "Peak memory with a shared attachment of 3 MB", True),
     ("sheets", "Reading a workbook (ratio to python-calamine alone)", False),
     ("startup", "Start-up (ratio to importing typer)", False),
 )

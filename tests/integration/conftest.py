@@ -25,3 +25,9 @@ def relay_script():
 def sasl_server():
     """The module `tests/sasl_server.py`: `ScramSide`, `BearerSide`."""
     return _load("sasl_server")
+
+
+@pytest.fixture(scope="session")
+def mail_servers():
+    """The module `tests/mail_servers.py`: `Postfix`, `Exim`, `OpenSmtpd`."""
+    return _load("mail_servers")
