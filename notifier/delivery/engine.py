@@ -1,12 +1,13 @@
-"""The engine: one run's due deliveries through one relay, until nothing is left to do.
+"""The engine: one run's due deliveries through its relays, until nothing is left to do.
 
-`deliver` owns the wire and the ledger's pen while it runs: a pool of connections pulls messages
-from the run's feed, a filler keeps the feed stocked, one writer makes intents and outcomes durable
-in groups, and a ticker renews the lease, notices a pause from elsewhere and tells the progress.
+`deliver` owns the wire and the ledger's pen while it runs: pools of connections pull messages from
+the run's feed (`fleet.py`), a filler keeps the feed stocked, one writer makes intents and outcomes
+durable in groups, and a ticker renews the lease, notices a pause from elsewhere and tells the
+progress.
 
 It ends when every delivery is final or in doubt, when it is asked to stop, when somebody pauses or
-cancels the run, or when the relay or the ledger is unavailable. However it ends, what was on the
-wire is finished first (unless it is cancelled hard), and what was claimed is given back.
+cancels the run, or when all its relays, or the ledger, are unavailable. However it ends, what was
+on the wire is finished first (unless it is cancelled hard), and what was claimed is given back.
 """
 
 from __future__ import annotations
@@ -18,44 +19,31 @@ import os
 import socket
 import sys
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from notifier.delivery.domains import Lanes
-from notifier.delivery.feed import RunFeed
-from notifier.delivery.grants import Allowance, Grants
-from notifier.delivery.heed import Heed
-from notifier.delivery.progress import Meter, Progress
-from notifier.delivery.retry import RetryPolicy
-from notifier.delivery.terms import Terms
-from notifier.delivery.throttle import Throttle, tightest
+from notifier.delivery.fleet import make_sender
+from notifier.delivery.grants import Grants
+from notifier.delivery.line import LEASE, Desk, Job, Route, keep_limits, open_line
+from notifier.delivery.progress import Progress
 from notifier.delivery.workshop import open_workshop
 from notifier.errors import GuardError, LedgerError, RelayError
 from notifier.ledger.writer import Writer
 from notifier.locale import _
 from notifier.model import RunState, State
 from notifier.slowdowns import shipped_rules
-from notifier.smtp.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from notifier.delivery.making import Recipe
+    from notifier.delivery.fleet import Sender
     from notifier.delivery.workshop import Workshop
-    from notifier.ledger.ledger import Ledger, Run
+    from notifier.ledger.ledger import Ledger
     from notifier.ledger.permits import Ask, Back, Grant
-    from notifier.model import Rate
-    from notifier.relays import DomainSettings
-    from notifier.render.templates import CompiledCampaign
-    from notifier.settings import RelaySettings, RetrySettings
-    from notifier.slowdowns import SlowdownRule
+
+__all__ = ["Job", "Route", "deliver"]
 
 #: Seconds between two looks at the clock, the run's state and the progress.
 TICK = 0.25
-#: Seconds after which a worker that gave no sign is taken for dead; it gives one every third.
-LEASE = 60.0
-#: Seconds of nothing but trouble with the relay before the run is stopped.
-PATIENCE = 120.0
 #: Seconds for which the loop keeps Python's lock from the writer's thread. At Python's own 5 ms a
 #: transaction of 64 took 20 ms while messages were being made, most of it waiting for the lock.
 TURN = 0.001
@@ -78,109 +66,69 @@ async def _steady_clock(
     return lambda: shift + time.clock_gettime(kind)
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What is to be delivered, through what, and how."""
-
-    run: Run
-    compiled: CompiledCampaign
-    relay: RelaySettings
-    retry: RetrySettings
-    #: The campaign's own ceiling, below the relay's.
-    rate: Sequence[Rate] = ()
-    #: The user's own rules on replies that mean "slower"; those that ship come after them.
-    slowdowns: Sequence[SlowdownRule] = ()
-    resends_doubt: bool = False
-    #: Whether to stay until deferred deliveries are due, or to leave them to a later start.
-    waits: bool = True
-    #: What `compiled` was compiled from; None: messages are made in this process alone.
-    recipe: Recipe | None = None
-    #: Worker processes that may make messages; None: as many as help.
-    workers: int | None = None
-    #: Workers that were started already, for this recipe; `deliver` ends them.
-    workshop: Workshop | None = None
-
-
-@dataclass(slots=True)
 class _Engine:
-    job: Job
-    ledger: Ledger
-    writer: Writer
-    feed: RunFeed
-    pool: Pool
-    meter: Meter
-    throttle: Throttle
-    grants: Grants
-    heed: Heed
-    steady: Callable[[], float]
-    stop: asyncio.Event
-    on_progress: Callable[[Progress], None] | None
-    worker_id: int
-    _beat_at: float = 0.0
+    """Drives a run's sender, and looks after its lease and the run's state."""
+
+    def __init__(self, desk: Desk, sender: Sender) -> None:
+        self._desk = desk
+        self._sender = sender
+        self._beat_at = 0.0
+        self.stop = asyncio.Event()
+        self.on_progress: Callable[[Progress], None] | None = None
 
     async def run(self) -> None:
         """Deliver until there is nothing left, or a reason to stop."""
-        filler = asyncio.create_task(self.feed.fill())
         ticker = asyncio.create_task(self._tick())
         try:
-            await self.pool.run(self.feed)
+            await self._sender.run()
         finally:
-            self.feed.close()
             ticker.cancel()
-            await asyncio.gather(filler, ticker, return_exceptions=True)
+            await asyncio.gather(ticker, return_exceptions=True)
             with contextlib.suppress(LedgerError):  # what was granted counts as used, then
-                await self.grants.close()
+                await self._desk.grants.close()
             await self._tell()
-        if self.feed.failure is not None:
-            raise self.feed.failure
+        if self._sender.failure is not None:
+            raise self._sender.failure
 
     async def _tick(self) -> None:
         try:
             while not await _happens(self.stop, TICK) and await self._may_go_on():
                 await self._tell()
         except Exception as exc:  # noqa: BLE001 - without a ticker nobody could stop the run
-            self.feed.fail(exc)
-        self.feed.close()
-        self.pool.stop()
+            self._sender.fail(exc)
+        self._sender.stop()
 
     async def _may_go_on(self) -> bool:
-        now = self.steady()
-        self.grants.tidy(now)
-        self.heed.forgive(now)
+        desk, now = self._desk, self._desk.steady()
+        desk.grants.tidy(now)
+        self._sender.look(now)
         if now - self._beat_at > LEASE / 3:
             self._beat_at = now
-            if not await self.writer.call(self.ledger.heartbeat, self.worker_id):
-                self.feed.drop_claims()
-        run = await self.writer.call(self.ledger.get_run, self.job.run.id)
+            if not await desk.writer.call(desk.ledger.heartbeat, desk.worker_id):
+                self._sender.drop_claims()
+        run = await desk.writer.call(desk.ledger.get_run, desk.job.run.id)
         return run.state is RunState.ACTIVE
 
     async def _tell(self) -> None:
-        if self.on_progress is None or self.writer.failed is not None:
+        desk = self._desk
+        if self.on_progress is None or desk.writer.failed is not None:
             return
-        counts = await self.writer.call(self.ledger.counts, self.job.run.id)
-        now = self.steady()
-        rate = self.meter.rate(now)
+        counts = await desk.writer.call(desk.ledger.counts, desk.job.run.id)
+        now = desk.steady()
+        rate = sum(line.meter.rate(now) for line in self._sender.lines)
         left = sum(counts.get(state, 0) for state in UNSENT)
         progress = Progress(
             counts=counts,
             rate=rate,
             seconds_left=left / rate if rate > 0 else None,
-            connections=self.pool.size,
-            waiting_until=self.feed.waiting_until,
-            limited_by=self._limit(now),
+            connections=self._sender.connections,
+            waiting_until=self._sender.waiting_until,
+            limited_by=self._sender.limit(now),
         )
         try:
             self.on_progress(progress)
         except Exception:  # noqa: BLE001 - a closed terminal must not stop the mail
             self.on_progress = None
-
-    def _limit(self, now: float) -> str:
-        if self.feed.limited_for <= 0:
-            return ""
-        if reason := self.heed.reason(now):
-            return _("slowed down by the relay: {reason}").format(reason=reason)
-        limit = self.throttle.holding(now)
-        return _("held back by the limit {rate}").format(rate=limit) if limit else ""
 
 
 async def deliver(
@@ -254,7 +202,7 @@ async def _workshop(job: Job, ledger: Ledger, writer: Writer) -> AsyncIterator[W
     if workshop is None and job.recipe is not None:
         counts = await writer.call(ledger.counts, job.run.id)
         unsent = sum(counts.get(state, 0) for state in (*UNSENT, State.DEFERRED))
-        rates = (*job.relay.rate, *job.rate)
+        rates = job.rate if job.routes else (*job.relay.rate, *job.rate)
         workshop = open_workshop(
             job.recipe, job.compiled.digest, unsent=unsent, rates=rates, allowed=job.workers
         )
@@ -280,43 +228,20 @@ async def _make_engine(
 ) -> _Engine:
     await writer.call(ledger.recover, job.run.id, job.resends_doubt)
     steady = await _steady_clock(clock, ledger, writer)
-    grants = _make_grants(ledger, writer, steady)
-    throttle = await _make_throttle(job, ledger, writer, grants, steady())
-    meter = Meter()
-    lanes = _make_lanes(job, grants)
-    heed = Heed((*job.slowdowns, *shipped_rules()), throttle, lanes)
-    terms = Terms(
-        run_id=job.run.id,
-        worker_id=worker_id,
-        relay=job.relay.name,
-        lease_seconds=LEASE,
-        assemble=job.compiled.assemble,
-        workshop=workshop,
-        throttle=throttle,
-        lanes=lanes,
-        heed=heed,
-        policy=RetryPolicy(job.retry),
-        clock=clock,
-        steady=steady,
-        resends_doubt=job.resends_doubt,
-        patience=PATIENCE,
-        waits=job.waits,
-    )
-    return _Engine(
+    desk = Desk(
         job=job,
         ledger=ledger,
         writer=writer,
-        feed=RunFeed(terms, writer, ledger, meter, grants),
-        pool=Pool(job.relay),
-        meter=meter,
-        throttle=throttle,
-        grants=grants,
-        heed=heed,
-        steady=steady,
-        stop=asyncio.Event(),
-        on_progress=None,
         worker_id=worker_id,
+        workshop=workshop,
+        grants=_make_grants(ledger, writer, steady),
+        clock=clock,
+        steady=steady,
+        rules=(*job.slowdowns, *shipped_rules()),
     )
+    ceiling = await keep_limits(desk, f"run {job.run.id}", job.rate, job.relay.name, job.run.id)
+    routes = job.routes or (Route(job.relay),)
+    return _Engine(desk, make_sender(desk, [await open_line(desk, it, ceiling) for it in routes]))
 
 
 def _make_grants(ledger: Ledger, writer: Writer, steady: Callable[[], float]) -> Grants:
@@ -324,32 +249,6 @@ def _make_grants(ledger: Ledger, writer: Writer, steady: Callable[[], float]) ->
         return await writer.call(ledger.exchange, asks, backs, now)
 
     return Grants(exchange, steady)
-
-
-async def _make_throttle(
-    job: Job, ledger: Ledger, writer: Writer, grants: Grants, now: float
-) -> Throttle:
-    """The relay's limits and the campaign's below them, knowing what was used before."""
-    relay, run_id = job.relay.name, job.run.id
-
-    async def keep(scope: str, rates: Sequence[Rate], of_run: int | None) -> list[Allowance]:
-        kept = tightest(rates)
-        for rate in kept:
-            await writer.call(ledger.keep_limit, scope, rate, relay, now, of_run)
-        return [Allowance(scope, rate, grants) for rate in kept]
-
-    whole = Throttle(await keep(f"relay {relay}", job.relay.rate, None))
-    return Throttle(await keep(f"run {run_id}", job.rate, run_id), within=whole)
-
-
-def _make_lanes(job: Job, grants: Grants) -> Lanes:
-    """The limits of the domains behind the relay; their grants come with their first message."""
-
-    def make_throttle(domain: str, limits: DomainSettings) -> Throttle:
-        scope = f"relay {job.relay.name} @{domain}"
-        return Throttle([Allowance(scope, rate, grants) for rate in tightest(limits.rate)])
-
-    return Lanes(job.relay.domains, make_throttle)
 
 
 async def _put_down(writer: Writer, ledger: Ledger, worker_id: int) -> None:

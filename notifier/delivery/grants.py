@@ -45,6 +45,7 @@ class Allowance:
         "began",
         "closed_until",
         "count",
+        "free_at",
         "grant",
         "is_asked",
         "last",
@@ -64,6 +65,8 @@ class Allowance:
         #: The next grant is asked for when so many permits are left of this one.
         self._low = portion(rate) // 2
         self.closed_until = -inf
+        #: When the ledger expects the next permit to be free; in the past: there was one.
+        self.free_at = -inf
         self.is_asked = False
         self.spare: Grant | None = None
         #: The grant in use: its number (0: none), size, what is left, its end, when its use began.
@@ -107,6 +110,7 @@ class Allowance:
     def receive(self, grant: Grant, now: float) -> None:
         """The answer to a request."""
         self.is_asked = False
+        self.free_at = -inf if grant.id else grant.until
         if not grant.id:
             self.closed_until = min(grant.until, now + PATIENCE)
         elif self.grant:

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from notifier.delivery import dues, engine, grants, patience
+from notifier.delivery import dues, engine, grants, line, patience
 from notifier.delivery.engine import Job, deliver
 from notifier.errors import LedgerError, MessageError, RelayRefused
 from notifier.ledger.ledger import Ledger, NewRun
@@ -536,7 +536,7 @@ def test_a_burst_of_trouble_is_borne(school, relay):
 
 def test_trouble_that_lasts_pauses_the_run_with_the_relays_words(school, relay, monkeypatch):
     """Nobody's attempt is burnt, however often they were tried."""
-    monkeypatch.setattr(engine, "PATIENCE", 0.2)
+    monkeypatch.setattr(line, "PATIENCE", 0.2)
     run = school.run(5)
     relay.on("MAIL", "452 4.3.1 Insufficient system storage")
 
