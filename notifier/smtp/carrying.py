@@ -149,6 +149,17 @@ class Carrying(Opening):
         if self._transactions and (unsent := self._transactions[0].unsent):
             self._send(*unsent.popleft())
 
+    def _stay_unreset(self, awaited: Awaited, reply: Reply) -> None:
+        """RSET must not be refused (RFC 5321 section 4.1.1.5).
+
+        What has left whole behind it gets its replies all the same, and they count. Nothing else
+        is said in a transaction that may be another message's.
+        """
+        if self._transactions[0].is_ended:
+            self._transactions[0].unreset = reply
+        else:
+            self._break_off(awaited, reply)
+
     def _note_refusal(self, awaited: Awaited, reply: Reply) -> None:
         transaction = self._transactions[0]
         transaction.unsent = None
@@ -178,7 +189,7 @@ class Carrying(Opening):
             return
         transaction = self._transactions.popleft()
         self._needs_reset = not reply.is_positive or transaction.failure is not None
-        self._events.append(Decided(transaction.failure or Submission(Stage.BODY, reply)))
+        self._events.append(Decided(transaction.verdict(reply)))
 
     def _decide_refused(self, _awaited: Awaited, _reply: Reply) -> None:
         transaction = self._transactions.popleft()

@@ -85,6 +85,8 @@ class Opening:
         if self.phase is not Phase.CLOSED:
             self.phase = Phase.CLOSED
             self._out.clear()
+            if self._events and self._events[-1] is Signal.GO_AHEAD:
+                self._events.pop()  # 354, and nonsense right behind it: nothing leaves any more
             self._events.append(Failed(error))
 
     # --- the steps, in order ------------------------------------------------------------------

@@ -10,13 +10,14 @@ if TYPE_CHECKING:
     from collections import deque
 
     from notifier.errors import RelayError
+    from notifier.model import Reply
     from notifier.smtp.transitions import Awaited
 
 
 class Transaction:
     """From MAIL to the reply to the end of data; the session moves it on."""
 
-    __slots__ = ("body", "broken_at", "failure", "is_ended", "is_open", "unsent")
+    __slots__ = ("body", "broken_at", "failure", "is_ended", "is_open", "unreset", "unsent")
 
     def __init__(self, body: bytes) -> None:
         #: What leaves after 354, its end included.
@@ -27,6 +28,8 @@ class Transaction:
         self.broken_at: Stage | None = None
         #: The earliest refusal.
         self.failure: Submission | None = None
+        #: The reply to the RSET before it, where that was refused.
+        self.unreset: Reply | None = None
         #: MAIL was accepted.
         self.is_open = False
         #: The end of data may have left.
@@ -41,6 +44,13 @@ class Transaction:
             return self.failure
         if self.is_ended:
             return Submission(Stage.BODY, None, error.message, in_doubt=True)
-        if error.reply is None or error.reply.is_positive:
-            return Submission(self.broken_at or stage, None, error.message)
-        return Submission(self.broken_at or stage, error.reply)
+        stage = self.broken_at or stage
+        if error.reply is None or error.reply.is_positive or stage is Stage.RSET:
+            return Submission(stage, None, error.message)  # a 5yz to RSET is not about the message
+        return Submission(stage, error.reply)
+
+    def verdict(self, reply: Reply) -> Submission:
+        """What became of it where it left whole and `reply` is the one to its end."""
+        if self.unreset is not None and not reply.is_positive:
+            return Submission(Stage.RSET, None, str(self.unreset))  # it was not asked for properly
+        return self.failure or Submission(Stage.BODY, reply)

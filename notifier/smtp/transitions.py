@@ -60,7 +60,7 @@ STEPS: tuple[tuple[Awaited, tuple[int, ...], str], ...] = (
     (Awaited.AUTH, (3,), "_respond"),
     (Awaited.AUTH, (4, 5), "_be_unknown"),
     (Awaited.RSET, (2,), "_go_on"),
-    (Awaited.RSET, (4, 5), "_break_off"),
+    (Awaited.RSET, (4, 5), "_stay_unreset"),
     (Awaited.NOOP, (2, 4, 5), "_go_on"),
     (Awaited.MAIL, (2,), "_open"),
     (Awaited.RCPT, (2,), "_go_on"),
