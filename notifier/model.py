@@ -173,6 +173,14 @@ class Message:
     is_8bit: bool = False
     #: Its lines were looked at (`smtp.commands.is_clean`): it may leave as it is.
     is_clean: bool = False
+    #: What follows `data`: whole lines of ASCII that many messages have in common, such as a large
+    #: attachment. All of them hold the same object, so it is in memory once.
+    tail: bytes = b""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole message."""
+        return len(self.data) + len(self.tail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ The same in this process and in a worker process (`workbench`): for the same ord
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from notifier.errors import MessageError, TemplateError
@@ -108,19 +109,37 @@ def make(
         message = assemble(recipient, token=order.token, at=order.at)
     except (TemplateError, MessageError) as exc:
         return Unmade(f"{exc.message} ({exc.where})" if exc.where else exc.message)
+    if message.tail:
+        return _made_of_two(message)
     if commands.is_clean(message.data):
-        message = _seen(message)
+        message = _seen(message, message.data)
     return Made(message, (digest or digest_of)(message.data))
 
 
-def _seen(message: Message) -> Message:
+def _made_of_two(message: Message) -> Made:
+    """The same for a message with a tail, which is looked at once; where unclean, it is joined."""
+    data, tail = message.data, message.tail
+    found = hashlib.sha256(data)
+    found.update(tail)
+    if commands.is_clean(data) and _is_clean_tail(tail):
+        return Made(_seen(message, data, tail), found.hexdigest())
+    return Made(replace(message, data=data + tail, tail=b""), found.hexdigest())
+
+
+@lru_cache(maxsize=4)  # thousands of messages have each
+def _is_clean_tail(tail: bytes) -> bool:
+    return tail.isascii() and commands.is_clean(tail)
+
+
+def _seen(message: Message, data: bytes, tail: bytes = b"") -> Message:
     return Message(
         message.sender,
         message.address,
-        message.data,
+        data,
         message.needs_smtputf8,
         message.is_8bit,
         is_clean=True,
+        tail=tail,
     )
 
 

@@ -230,9 +230,9 @@ class Stock:
         if isinstance(product, Unmade):
             self._keeper.unmade(claimed, product.reason)
             return
-        size = len(product.message.data)
+        size = product.message.size
         self._average += (size - self._average) / 16 if self._average else size
-        self._ready_bytes += size
+        self._ready_bytes += len(product.message.data)  # its tail is in memory once for all
         self.ready.append(self._keeper.made(claimed, order.at, product))
 
 

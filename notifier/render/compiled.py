@@ -82,6 +82,7 @@ class CompiledCampaign:
         self._found = found
         self._files = tuple(files)
         self._cabinet = cabinet
+        self._has_same_files = all(isinstance(it, FilePart) for it in self._files)
 
     def assemble(
         self,
@@ -91,6 +92,7 @@ class CompiledCampaign:
         at: float,
         test: bool = False,
         is_signed: bool = True,
+        splits: bool = False,
     ) -> Message:
         """The recipient's message, the same bytes for the same arguments.
 
@@ -100,6 +102,7 @@ class CompiledCampaign:
             at: Unix time for `Date:` and for the signatures.
             test: mark the subject as a test.
             is_signed: with DKIM signatures, where the campaign has keys.
+            splits: large attachments that all messages have are in `Message.tail`, once for all.
 
         Raises:
             TemplateError: a template can't be filled in for this recipient.
@@ -108,7 +111,13 @@ class CompiledCampaign:
         """
         content = self._content(recipient, test=test)
         return self._assembler.assemble(
-            recipient.address, recipient.name, content, token=token, at=at, is_signed=is_signed
+            recipient.address,
+            recipient.name,
+            content,
+            token=token,
+            at=at,
+            is_signed=is_signed,
+            splits=splits,
         )
 
     def render(self, recipient: Recipient, *, test: bool = False) -> Rendered:
@@ -154,6 +163,7 @@ class CompiledCampaign:
             html,
             pictures,
             files,
+            self._has_same_files,
         )
 
     def _context(self, recipient: Recipient) -> dict[str, Any]:

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
     from notifier.render.dkim import Signer
 
+#: Bytes of attachments from which all messages share them: below, one piece costs less.
+SHARED = 64_000
+
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -59,6 +62,8 @@ class Content(NamedTuple):
     #: Encoded inline pictures and attachments of this message.
     pictures: Sequence[bytes] = ()
     files: Sequence[bytes] = ()
+    #: All messages of the campaign have these very files.
+    has_same_files: bool = False
 
 
 def format_date(at: float, zone: ZoneInfo) -> str:
@@ -89,6 +94,7 @@ class Assembler:
         related_type = ' type="text/html";'
         self._related = multipart("related", boundary(digest, "r"), related_type)
         self._mixed = multipart("mixed", boundary(digest, "m"))
+        self._shared: tuple[Sequence[bytes], bytes] = ((), b"")
         self._boundary_sign = boundary(digest, "")[2:]
         name = single_line(envelope.sender_name)
         self._shown_sender = f"{name} <{self._sender}>" if name else self._sender
@@ -137,10 +143,12 @@ class Assembler:
         token: str,
         at: float,
         is_signed: bool = True,
+        splits: bool = False,
     ) -> Message:
         """The finished message. Raises MessageError where it must not leave.
 
         `is_signed`: with its DKIM signatures, where there is a key; they cost more than the rest.
+        `splits`: large attachments that all messages have are its `tail`, not in its `data`.
         """
         check_address(address)
         to = encode_mailbox(single_line(name), address, 4)
@@ -152,16 +160,19 @@ class Assembler:
         )
         is_international = self._is_international or not address.isascii()
         encoded = header.encode("utf-8" if is_international else "ascii", "strict")
-        data = b"".join([encoded, *self._body(content)])
-        self._check(data, is_multipart=content.html is not None or bool(content.files))
+        body, tail = self._split_body(content) if splits else (self._body(content), b"")
+        data = b"".join([encoded, *body])
+        is_multipart = content.html is not None or bool(content.files)
+        self._check(data, len(tail), is_multipart=is_multipart)
         if self._signer is not None and is_signed:
-            data = self._signer.sign(data, int(at))
+            data = self._signer.sign(data, int(at), tail)
         return Message(
             sender=self._sender,
             address=address,
             data=data,
             needs_smtputf8=is_international,
             is_8bit=is_international and not data.isascii(),
+            tail=tail,
         )
 
     def describe(self, address: str, name: str, subject: str) -> tuple[tuple[str, str], ...]:
@@ -176,10 +187,10 @@ class Assembler:
             fields.insert(2, ("Reply-To", self._reply_to))
         return tuple(fields)
 
-    def _check(self, data: bytes, *, is_multipart: bool) -> None:
+    def _check(self, data: bytes, more: int, *, is_multipart: bool) -> None:
         end = data.find(b"\r\n\r\n") + 2
         check_block(self._pattern if is_multipart else self._pattern_single, data[:end])
-        size = len(data) + self._signature_bytes
+        size = len(data) + more + self._signature_bytes
         if size > self._max_bytes:
             raise MessageError(
                 _("The message has {size} bytes; the limit is {limit}.").format(
@@ -195,6 +206,21 @@ class Assembler:
         if not content.files:
             return part
         return self._mixed.wrap([part, *([file] for file in content.files)])
+
+    def _split_body(self, content: Content) -> tuple[list[bytes], bytes]:
+        """As `_body`, and what all messages end with in a piece of its own, where that is large.
+
+        The cut is between two lines, so that either side can be looked at alone.
+        """
+        if not content.has_same_files or sum(map(len, content.files)) < SHARED:
+            return self._body(content), b""
+        opening = self._mixed.opening
+        files, tail = self._shared
+        if files != content.files:  # the very same objects, which is seen at once
+            whole = b"".join(self._mixed.wrap([(), *([file] for file in content.files)]))
+            tail = whole[len(opening) + len(b"\r\n") :]
+            self._shared = content.files, tail
+        return [opening, *self._alternatives(content), b"\r\n"], tail
 
     def _alternatives(self, content: Content) -> list[bytes]:
         text = self._text.fill(content.text, self._boundary_sign)

@@ -84,12 +84,12 @@ def address_message(message: Message, relay: Capabilities) -> tuple[bytes, bytes
     is_8bit = message.is_8bit or not data.isascii()
     is_utf8 = message.needs_smtputf8 or not (message.address.isascii() and message.sender.isascii())
     if (is_8bit or is_utf8 or relay.largest_message) and (
-        objection := _objection(len(data), relay, is_8bit=is_8bit, is_utf8=is_utf8)
+        objection := _objection(message.size, relay, is_8bit=is_8bit, is_utf8=is_utf8)
     ):
         return objection
     mail = commands.mail_from(
         message.sender,
-        size=len(data) if relay.has_size else 0,
+        size=message.size if relay.has_size else 0,
         is_8bit=is_8bit,
         is_utf8=is_utf8,
     )

@@ -417,3 +417,11 @@ def test_opendkim_accepts_what_we_sign(tmp_path, text):
             check=False,
         )
         assert (") succeeded" in done.stdout) is verdict
+
+
+@pytest.mark.parametrize("cut", [b"tail\r\n", b" ta\t il  \r\n\r\n\r\n", b"\r\n\r\n"])
+@pytest.mark.parametrize("body", [b"head\r\n", b"he \t ad  \r\n\r\n"])
+def test_a_message_in_two_pieces_has_the_signature_of_the_whole(body, cut):
+    """What follows in a piece of its own is signed with the rest, whatever its blanks."""
+    data = b"From: daotao@nguyendu.example\r\nSubject: x\r\n\r\n" + body
+    assert SIGNER.sign(data, AT, cut) + cut == SIGNER.sign(data + cut, AT)

@@ -303,3 +303,43 @@ def test_only_what_matches_the_compiled_block_leaves(monkeypatch):
 def test_dates_are_as_rfc_5322_wants_them(at, zone, expected):
     """English names whatever the locale, numeric zone."""
     assert format_date(at, ZoneInfo(zone)) == expected
+
+
+FILES = (
+    b"Content-Type: application/pdf\r\n\r\n" + b"QUJD\r\n" * 12_000,
+    b"Content-Type: text/plain\r\n\r\nhi\r\n",
+)
+
+
+@pytest.mark.parametrize("html", [None, "<p>x</p>"])
+def test_what_all_messages_end_with_is_one_object(html):
+    """Split, a message is the same to the byte, its large attachments being the same object."""
+    content = Content("Chào", "Chào An", html, files=FILES, has_same_files=True)
+    whole = MADE.assemble("a@x.example", "An", content, token="t", at=AT)
+    first, second = (
+        MADE.assemble("a@x.example", "An", content, token="t", at=AT, splits=True) for _ in "12"
+    )
+    assert first.data + first.tail == whole.data
+    assert first.size == whole.size == len(whole.data)
+    assert first.tail is second.tail
+    assert len(first.data) < 2_000
+    assert first.data.endswith(b"\r\n")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"has_same_files": False}, {"files": FILES[1:], "has_same_files": True}]
+)
+def test_what_is_not_shared_or_small_is_not_split(changes):
+    """Files of this recipient, and small ones, stand in the message itself."""
+    content = Content("Chào", "x", None, **{"files": FILES, **changes})
+    message = MADE.assemble("a@x.example", "An", content, token="t", at=AT, splits=True)
+    assert message.tail == b""
+    assert message.data.endswith(b"--\r\n")
+
+
+def test_a_tail_counts_for_the_limit():
+    """A message that is too large with its shared attachments is refused."""
+    files = (b"Content-Type: application/pdf\r\n\r\n" + b"QUJD\r\n" * 2_000_000,)
+    content = Content("Chào", "x", None, files=files, has_same_files=True)
+    with pytest.raises(MessageError, match="the limit is"):
+        MADE.assemble("a@x.example", "An", content, token="t", at=AT, splits=True)
