@@ -71,10 +71,25 @@ class DomainSettings(Table):
     connections: Whole = Field(default=0, ge=0, le=1000)
 
 
+def _spell_switch(value: object) -> object:
+    """True and false are how the key was written at first."""
+    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
+
 def _spell_domains(value: object) -> object:
     if not isinstance(value, dict):
         return value
     return {parse_domain(name): limits for name, limits in value.items()}
+
+
+def _key_names(value: object) -> object:
+    """true, false, or the names of tables in notifier.toml."""
+    if value is None or isinstance(value, bool):
+        return value
+    names = [value] if isinstance(value, str) else value
+    if isinstance(names, (list, tuple)) and names and all(isinstance(it, str) for it in names):
+        return tuple(names)
+    raise ValueError(_("true, false, or the names of keys in notifier.toml are expected."))
 
 
 class OAuthSettings(Table):
@@ -197,6 +212,8 @@ class RelaySettings(Table):
     domains: Annotated[dict[str, DomainSettings], BeforeValidator(_spell_domains)] = Field(
         default_factory=dict
     )
+    #: Whether what goes through it is signed, and by which keys; not given: as the campaign says.
+    dkim: Annotated[bool | tuple[str, ...] | None, BeforeValidator(_key_names)] = None
     connect_timeout: Timeout = 30.0
     #: RFC 5321 section 4.5.3.2 gives the following.
     greeting_timeout: Timeout = 300.0
@@ -208,8 +225,9 @@ class RelaySettings(Table):
     helo_name: str = ""
     pipelining: bool = True
     #: Whole messages in one write, `pipeline_depth` of them before the first is answered, where the
-    #: relay offers CHUNKING and PIPELINING (RFC 3030, RFC 2920).
-    chunking: bool = False
+    #: relay offers CHUNKING and PIPELINING (RFC 3030, RFC 2920): `auto` once it has shown that it
+    #: can, `on` (or true) at once, `off` (or false) never.
+    chunking: Annotated[Literal["auto", "on", "off"], BeforeValidator(_spell_switch)] = "auto"
     #: Messages of one connection that are written down as leaving at a time: as many may be in
     #: doubt when the program is killed.
     pipeline_depth: Whole = Field(default=2, ge=1, le=100)

@@ -26,6 +26,8 @@ DROP = "<drop>"
 RESET = "<reset>"
 #: Never answer.
 HANG = "<hang>"
+#: Forget what has come already, as a relay does that can't be told two things at a time.
+SWALLOW = "<swallow>"
 #: Answer STARTTLS with 220 and shake hands.
 TLS = "<tls>"
 
@@ -60,6 +62,10 @@ class ScriptedRelay:
         #: Read nothing after 354.
         self.stops_reading = False
         self.implicit = implicit
+        #: What it does when more has come than the command that it reads: an answer or an action.
+        self.minds_crowds = None
+        #: Take chunks that it refuses for commands.
+        self.reads_chunks = False
         #: One of `sasl_server`'s: answers AUTH instead of scripts and rules.
         self.sasl = None
         self.scripts = []
@@ -151,7 +157,17 @@ class _Conversation:
         await self.answer("GREETING", "", "220 relay.example ready")
         while line := (await self.reader.readline()).decode("utf-8", "replace").rstrip("\r\n"):
             self.relay.heard.append((self.number, line))
+            await self.suffer()
             await self.obey(line)
+
+    async def suffer(self):
+        """Do as `minds_crowds` says, where another command is waiting already."""
+        if self.relay.minds_crowds is None or not self.reader._buffer:
+            return
+        if self.relay.minds_crowds == SWALLOW:
+            self.reader._buffer.clear()
+        else:
+            await self.say(self.relay.minds_crowds)
 
     async def obey(self, line):
         verb = line.split(" ")[0].upper()
@@ -222,10 +238,13 @@ class _Conversation:
         """BDAT of a message's only chunk (RFC 3030); a refused one leaves the transaction open."""
         _verb, size, last = line.split(" ")
         assert last == "LAST"
+        if self.relay.reads_chunks and not self.address:
+            await self.say("502 5.5.1 what?")
+            return
         data = await self.reader.readexactly(int(size))
         rule = self.relay._rule("BDAT", self.number, self.address or "")
         answer = self.next(rule, GOOD["BDAT"] if self.address else "554 5.5.1 nobody to send it to")
-        if answer[:1] in {"2", b"2"}:
+        if answer[:1] in {"2", b"2"} and self.address:
             self.relay.delivered.append((self.sender, self.address, data))
             self.sender = self.address = None
         await self.say(answer)

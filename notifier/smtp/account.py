@@ -28,8 +28,9 @@ class Account:
     allows_insecure_auth: bool = False
     #: Whether to send commands without waiting, where the relay offers it (RFC 2920).
     pipelining: bool = True
-    #: Whether to send whole messages by BDAT, where the relay offers it (RFC 3030).
-    chunking: bool = False
+    #: Whether to send whole messages by BDAT, where the relay offers it (RFC 3030): `auto` where it
+    #: has shown that it can (`ladder`), `on` without asking.
+    chunking: Literal["auto", "on", "off"] = "off"
     #: An OAuth access token; each session has the one that is good then.
     token: str = field(default="", repr=False)
     #: Who gives out tokens: `microsoft365`, `google`, `custom`; empty: there are none.
@@ -70,8 +71,13 @@ class Account:
             auth=relay.auth,
             allows_insecure_auth=relay.allow_insecure_auth,
             pipelining=relay.pipelining,
-            chunking=relay.chunking,
+            chunking=relay.chunking if relay.pipeline_depth > 1 else _unless_told(relay),
             oauth=relay.oauth.provider if relay.oauth is not None else "",
             has_certificate=relay.client_cert_file is not None,
             tls_minimum=relay.tls_minimum,
         )
+
+
+def _unless_told(relay: RelaySettings) -> Literal["on", "off"]:
+    """One whole message at a time takes as many round trips as its envelope ahead: no gain."""
+    return "on" if relay.chunking == "on" else "off"

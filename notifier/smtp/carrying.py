@@ -10,9 +10,11 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from notifier.errors import LocalProtocolError
+from notifier.locale import _
 from notifier.model import Reply, Stage, Submission
 from notifier.smtp import commands, troubles
 from notifier.smtp.envelope import address_message
+from notifier.smtp.ladder import Step
 from notifier.smtp.opening import Opening
 from notifier.smtp.transaction import Transaction
 from notifier.smtp.transitions import (
@@ -31,12 +33,23 @@ if TYPE_CHECKING:
     from notifier.errors import RelayError
     from notifier.model import Message
     from notifier.smtp.account import Account
+    from notifier.smtp.ladder import Ladder
+
+
+#: RFC 3463 section 3.2: a success that is about an address.
+ABOUT_ADDRESS = "2.1."
+#: The command was not understood (RFC 5321 section 4.2.4).
+NOT_KNOWN = frozenset({500, 502})
+#: Replies to the last of several commands that left in one write.
+CROWDED = frozenset({Awaited.RCPT, Awaited.DATA, Awaited.CHUNK})
+#: Replies of three messages: a session that had them knows how to go about it.
+COPED = 12
 
 
 class Carrying(Opening):
     """A session from READY on."""
 
-    __slots__ = ("_needs_reset", "_transactions")
+    __slots__ = ("_needs_reset", "_transactions", "is_bulky")
 
     def __init__(
         self,
@@ -44,11 +57,14 @@ class Carrying(Opening):
         helo_name: str,
         *,
         trace: Callable[[str, str], None] | None = None,
+        ladder: Ladder | None = None,
     ) -> None:
-        """`trace` as for `Opening`."""
-        super().__init__(account, helo_name, trace=trace)
+        """`trace` and `ladder` as for `Opening`."""
+        super().__init__(account, helo_name, trace=trace, ladder=ladder)
         self._transactions: deque[Transaction] = deque()
         self._needs_reset = False
+        #: The output has pieces that are too large to be copied: `take_pieces`.
+        self.is_bulky = False
 
     @property
     def stage(self) -> Stage:
@@ -69,9 +85,9 @@ class Carrying(Opening):
         return self._pipelines and len(self._transactions) == 1 and self._transactions[0].is_ended
 
     @property
-    def sends_whole(self) -> bool:
-        """Whether messages leave in one write: `begin_whole` instead of `begin`."""
-        return self._pipelines and self.account.chunking and self.capabilities.has_chunking
+    def is_on_trial(self) -> bool:
+        """Whether whole messages leave one at a time, for the relay has yet to prove itself."""
+        return not self._ladder.is_proven
 
     def begin_whole(self, message: Message) -> Reply | None:
         """Put the whole message into the output: it is in doubt until it is decided.
@@ -83,15 +99,16 @@ class Carrying(Opening):
         envelope = address_message(message, self.capabilities)
         if isinstance(envelope, Reply):
             return envelope
-        chunk = commands.chunk(message.data, is_seen=message.is_clean)
+        pieces = commands.chunk_pieces(message.data, message.tail, is_seen=message.is_clean)
         if self._needs_reset or self._transactions:
             self._send(Awaited.RSET, commands.RSET)
             self._needs_reset = False
         for awaited, line in zip(ENVELOPE, envelope, strict=False):
             self._send(awaited, line)
         self._awaited.append(Awaited.CHUNK)
-        self._out.append(chunk)
-        transaction = Transaction(b"")
+        self._out.extend(pieces)
+        self.is_bulky = self.is_bulky or len(pieces) > 1
+        transaction = Transaction()
         transaction.is_ended = True
         self._transactions.append(transaction)
         return None
@@ -108,8 +125,8 @@ class Carrying(Opening):
         envelope = address_message(message, self.capabilities)
         if isinstance(envelope, Reply):
             return envelope
-        body = commands.body(message.data, is_seen=message.is_clean)
-        self._transactions.append(Transaction(body))
+        pieces = commands.body_pieces(message.data, message.tail, is_seen=message.is_clean)
+        self._transactions.append(Transaction(pieces))
         mail, rcpt = envelope
         if self._pipelines and not self._needs_reset and self._trace is None:
             self._awaited.extend(ENVELOPE)
@@ -131,10 +148,18 @@ class Carrying(Opening):
             self._transactions[-1].unsent = lines
 
     def start_body(self) -> bytes:
-        """The oldest message's bytes for the wire, its end included; after GO_AHEAD only."""
+        """The oldest message's bytes for the wire, its end included; after GO_AHEAD only.
+
+        Where it is large, `body_rest` follows.
+        """
         if self.phase is not Phase.READY or self._awaited or not self._transactions:
             raise LocalProtocolError("no go-ahead for a body")
-        return self._transactions[0].body
+        return self._transactions[0].pieces[0]
+
+    @property
+    def body_rest(self) -> tuple[bytes, ...]:
+        """What follows of the oldest message's bytes, its end in the last piece; mostly nothing."""
+        return self._transactions[0].pieces[1:]
 
     def end_body(self) -> None:
         """The last of the oldest message's bytes is being written: from now on it is in doubt."""
@@ -143,6 +168,14 @@ class Carrying(Opening):
 
     def _open(self, awaited: Awaited, reply: Reply) -> None:
         self._transactions[0].is_open = True
+        self._take_address(awaited, reply)
+
+    def _take_address(self, awaited: Awaited, reply: Reply) -> None:
+        if self.sends_whole and self._ladder.tests and not reply.enhanced.startswith(ABOUT_ADDRESS):
+            if self._ladder.is_proven:
+                self._reject(awaited, reply)
+                return
+            self._transactions[0].is_odd = True
         self._go_on(awaited, reply)
 
     def _go_on(self, _awaited: Awaited, _reply: Reply) -> None:
@@ -182,20 +215,76 @@ class Carrying(Opening):
         self._events.append(Decided(Submission(Stage.BODY, reply)))
 
     def _decide_whole(self, awaited: Awaited, reply: Reply) -> None:
-        if reply.enhanced.startswith("2.1."):
-            # About an address (RFC 3463 section 3.2): this answers MAIL or RCPT, so the relay has
-            # said something that nobody asked for, and nothing after it is about what it seems.
+        if self._is_anothers(reply):
             self._reject(awaited, reply)
             return
         transaction = self._transactions.popleft()
+        if reply.code in NOT_KNOWN and transaction.failure is None:
+            self._give_back(awaited, reply)
+            return
         self._needs_reset = not reply.is_positive or transaction.failure is not None
         self._events.append(Decided(transaction.verdict(reply)))
+        if reply.is_positive and not self._ladder.is_proven:
+            self._weigh(transaction, reply)
+
+    def _is_anothers(self, reply: Reply) -> bool:
+        """Whether it can't be the one to a message's end.
+
+        A code about an address (RFC 3463 section 3.2) answers MAIL or RCPT, so the relay has said
+        something that nobody asked for, and nothing after it is about what it seems.
+        """
+        if reply.enhanced.startswith(ABOUT_ADDRESS):
+            return True
+        ladder = self._ladder
+        return reply.is_positive and not reply.enhanced and ladder.tests and ladder.is_proven
+
+    def _give_back(self, awaited: Awaited, reply: Reply) -> None:
+        """It offers chunks and doesn't know them, so it reads the message as commands by now."""
+        error = troubles.out_of_place(self.account, STAGES[awaited], reply)
+        self._events.append(Decided(Submission(Stage.DATA, None, error.message)))
+        self._fail(error)
+
+    def _weigh(self, transaction: Transaction, reply: Reply) -> None:
+        """One of the first whole messages was taken: do replies tell what they answer?"""
+        if reply.enhanced and not transaction.is_odd:
+            self._ladder.prove()
+        else:
+            self.sends_whole = False
+            self._ladder.fall(Step.CHUNKED, _("Its replies do not tell what they answer."))
 
     def _decide_refused(self, _awaited: Awaited, _reply: Reply) -> None:
         transaction = self._transactions.popleft()
         self._needs_reset = transaction.is_open
         assert transaction.failure is not None
         self._events.append(Decided(transaction.failure))
+
+    def tell_ladder(self, error: RelayError | None, *, is_silent: bool = False) -> bool:
+        """The session ends so, by the relay: whether that is held against the step it was at.
+
+        `is_silent`: time ran out. To be called before `abandon`.
+        """
+        if self._is_testing:
+            return error is not None and self._ladder.fall(Step.CHUNKED, error.message)
+        if not self._heard_before:
+            return False
+        return self._ladder.hear_of_end(
+            error,
+            self._step(),
+            age=self.born,
+            is_crowded=self._is_crowded(),
+            has_coped=self.heard - self._heard_before >= COPED,
+            is_silent=is_silent,
+        )
+
+    def _step(self) -> Step:
+        if self.sends_whole:
+            return Step.CHUNKED
+        return Step.PIPELINED if self._pipelines else Step.LOCKSTEP
+
+    def _is_crowded(self) -> bool:
+        """Whether commands are on their way that did not wait for the reply to the one before."""
+        waits = self._awaited
+        return len(waits) > 1 or (bool(waits) and waits[0] in CROWDED)
 
     def abandon(self, error: RelayError) -> list[Submission]:
         """The session is over, for this reason: what became of each message, in order."""

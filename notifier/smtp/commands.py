@@ -20,6 +20,11 @@ RSET = b"RSET\r\n"
 NOOP = b"NOOP\r\n"
 QUIT = b"QUIT\r\n"
 STARTTLS = b"STARTTLS\r\n"
+#: A chunk outside of a message, to be refused and swallowed; whoever reads it as a command answers
+#: it (RFC 3030 section 2).
+STRAY_CHUNK = b"BDAT 6 LAST\r\nNOOP\r\n"
+#: Bytes up to which a message is copied to be written in one piece with what is around it.
+COPIED = 131_072
 #: Ends a data phase in which nothing was sent.
 LONE_DOT = b".\r\n"
 
@@ -137,6 +142,21 @@ def chunk(data: bytes, *, is_seen: bool = False) -> bytes:
         if not data.endswith(CRLF):
             data += CRLF
     return b"BDAT %d LAST\r\n" % len(data) + data
+
+
+def body_pieces(data: bytes, tail: bytes, *, is_seen: bool) -> tuple[bytes, ...]:
+    """`data` and `tail` as they leave after 354: as `body`, but what is large is not copied."""
+    if is_seen and (tail or len(data) > COPIED):
+        return (data, tail, LONE_DOT) if tail else (data, LONE_DOT)
+    return (body(data + tail if tail else data, is_seen=is_seen),)
+
+
+def chunk_pieces(data: bytes, tail: bytes, *, is_seen: bool) -> tuple[bytes, ...]:
+    """`data` and `tail` as one chunk: as `chunk`, but what is large is not copied."""
+    if is_seen and (tail or len(data) > COPIED):
+        head = b"BDAT %d LAST\r\n" % (len(data) + len(tail))
+        return (head, data, tail) if tail else (head, data)
+    return (chunk(data + tail if tail else data, is_seen=is_seen),)
 
 
 def check_lines(data: bytes) -> None:

@@ -19,6 +19,7 @@ import ipaddress
 import re
 import socket
 import ssl
+from collections import deque
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -73,7 +74,9 @@ class Connection(asyncio.Protocol):
         self._deadline = inf
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = inf
-        self._rest: memoryview | None = None
+        #: What waits until the socket takes more: the oldest message's body, or whole messages.
+        self._rest: deque[memoryview] = deque()
+        self._is_body = False
         self._is_paused = False
         self._is_receiving = False
         self._transport: Any = None
@@ -83,6 +86,8 @@ class Connection(asyncio.Protocol):
         #: Why it is over; None while it is not, and after QUIT.
         self.error: RelayError | None = None
         self.is_over = False
+        #: Whether its end is held against the step of the ladder that it was at.
+        self.has_taught = False
 
     # --- what asyncio calls ------------------------------------------------------------------
 
@@ -105,10 +110,8 @@ class Connection(asyncio.Protocol):
             self._happen(event)
         self._is_receiving = False
         if not self.is_over:
-            out = session.take_output()
-            if out:
-                self._transport.write(out)
-            if out or session.heard != heard:
+            has_written = self._write()
+            if has_written or session.heard != heard:
                 self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -120,6 +123,7 @@ class Connection(asyncio.Protocol):
                 if exc is None
                 else translate(self._account, stage, exc, self._time_limit())
             )
+            self.has_taught = self.session.tell_ladder(error)
             self._end(error)
 
     def pause_writing(self) -> None:
@@ -131,7 +135,7 @@ class Connection(asyncio.Protocol):
         """The socket takes more."""
         self._is_paused = False
         if not self.is_over:
-            if self._rest is not None:
+            if self._rest:
                 self._pump()
             self._arm()
 
@@ -139,16 +143,16 @@ class Connection(asyncio.Protocol):
 
     def flush(self) -> None:
         """Write what the session has to say."""
-        out = self.session.take_output()
-        if out:
-            self._transport.write(out)
+        if self._write():
             self._arm()
 
     def send_body(self) -> None:
         """Write the oldest message's body; with it leaves what `body_leaves` begins."""
         body = self.session.start_body()
-        if len(body) > SLICE or self._is_paused:
-            self._rest = memoryview(body)
+        rest = self.session.body_rest
+        if rest or len(body) > SLICE or self._is_paused:
+            self._is_body = True
+            self._rest.extend(map(memoryview, (body, *rest)))
             self._pump()
             self._arm()
         else:
@@ -210,8 +214,10 @@ class Connection(asyncio.Protocol):
             assert self.listener is not None
             self.listener.go_ahead()
         elif type(event) is Failed:
+            self.has_taught = self.session.tell_ladder(event.error)
             self._end(event.error)
         elif event is Signal.GOODBYE:
+            self.session.tell_ladder(None)
             self._end(None)
         else:
             assert isinstance(event, Signal)
@@ -219,15 +225,34 @@ class Connection(asyncio.Protocol):
             if not self._milestone.done():
                 self._milestone.set_result(event)
 
+    def _write(self) -> bool:
+        """Write what the session has to say, behind what waits; whether there was anything."""
+        session = self.session
+        if session.is_bulky or self._rest:
+            pieces = session.take_pieces()
+            self._rest.extend(map(memoryview, pieces))
+            self._pump()
+            return bool(pieces)
+        out = session.take_output()
+        if out:
+            self._transport.write(out)
+        return bool(out)
+
     def _pump(self) -> None:
-        """Write slices while the socket takes them; the last one ends the body."""
-        while self._rest is not None and not self._is_paused and not self.is_over:
-            if len(self._rest) > SLICE:
-                part, self._rest = self._rest[:SLICE], self._rest[SLICE:]
-                self._transport.write(part)
+        """Write slices while the socket takes them; the last one ends the body, where it is one.
+
+        The slices are views: a message's bytes are not copied, however many messages share them.
+        """
+        while self._rest and not self._is_paused and not self.is_over:
+            view = self._rest.popleft()
+            if len(view) > SLICE:
+                self._rest.appendleft(view[SLICE:])
+                self._transport.write(view[:SLICE])
+            elif self._rest or not self._is_body:
+                self._transport.write(view)
             else:
-                last, self._rest = bytes(self._rest), None
-                self._finish_body(last)
+                self._is_body = False
+                self._finish_body(bytes(view))
 
     def _finish_body(self, last: bytes) -> None:
         session = self.session
@@ -244,7 +269,7 @@ class Connection(asyncio.Protocol):
         stage = self.session.stage
         self.is_over = True
         self.error = error
-        self._rest = None
+        self._rest.clear()
         if self._timer is not None:
             self._timer.cancel()
         fates = self.session.abandon(error or troubles.interrupted(self._account, stage))
@@ -270,7 +295,7 @@ class Connection(asyncio.Protocol):
     def _arm(self) -> None:
         """The deadline of what is due next: the socket's, or the next reply's."""
         awaited = self.session.awaited
-        if self._rest is not None or (self._is_paused and awaited is None):
+        if self._rest or (self._is_paused and awaited is None):
             seconds = self._relay.body_timeout
         elif awaited is None:
             self._deadline = inf
@@ -295,11 +320,12 @@ class Connection(asyncio.Protocol):
             if self._deadline != inf:
                 self._set_timer(self._deadline)
             return
-        stage = self.session.stage
-        self._end(troubles.timed_out(self._account, stage, self._time_limit()))
+        error = troubles.timed_out(self._account, self.session.stage, self._time_limit())
+        self.has_taught = self.session.tell_ladder(error, is_silent=True)
+        self._end(error)
 
     def _time_limit(self) -> float:
-        if self._rest is not None:
+        if self._rest:
             return self._relay.body_timeout
         awaited = self.session.awaited
         return self._seconds[awaited] if awaited is not None else 0.0

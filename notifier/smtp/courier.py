@@ -142,6 +142,11 @@ class Courier:
         return f"<Courier {len(self._loads)} parcels, {self._connection.session!r}>"
 
     @property
+    def has_taught(self) -> bool:
+        """Whether its end is held against what was asked of the relay, not against the relay."""
+        return self._connection.has_taught
+
+    @property
     def is_empty(self) -> bool:
         """Whether it holds no parcel."""
         return not self._loads and not self._asked
@@ -296,7 +301,8 @@ class Courier:
 
     def _fill(self) -> None:
         """Take as many parcels as may be on their way, and ask for their intents."""
-        while len(self._loads) + len(self._asked) < self._depth and not self.is_worn:
+        depth = 1 if self._connection.session.is_on_trial else self._depth
+        while len(self._loads) + len(self._asked) < depth and not self.is_worn:
             parcel = self._dispatcher.take()
             if parcel is None:
                 break

@@ -11,10 +11,12 @@ import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from notifier.errors import RelayError
 from notifier.model import Stage
 from notifier.smtp import troubles
 from notifier.smtp.account import Account
 from notifier.smtp.connection import Connection
+from notifier.smtp.ladder import Ladder
 from notifier.smtp.oauth import TokenKeeper
 from notifier.smtp.protocol import Session
 from notifier.smtp.tls import make_context, translate
@@ -35,6 +37,8 @@ class Dialler:
     def __init__(self, relay: RelaySettings) -> None:
         """Raises SettingsError for a password that can't be read, TlsError for `ca_file`."""
         self.account = Account.of(relay)
+        #: What its connections learn of the relay's ways, and go by.
+        self.ladder = Ladder.of(self.account)
         self._relay = relay
         self._tokens = TokenKeeper.of(relay, self.account)
         self._context = None if relay.tls == "none" else make_context(relay, self.account)
@@ -51,9 +55,20 @@ class Dialler:
         )
 
     async def _dial(self, account: Account, trace: Callable[[str, str], None] | None) -> Connection:
-        connection = Connection(
-            account, self._relay, lambda name: Session(account, name, trace=trace)
-        )
+        """Again at once where the relay flunks the test before whole messages."""
+        while True:
+            connection = Connection(
+                account,
+                self._relay,
+                lambda name: Session(account, name, trace=trace, ladder=self.ladder),
+            )
+            try:
+                return await self._open(connection)
+            except RelayError:
+                if not connection.has_taught:
+                    raise
+
+    async def _open(self, connection: Connection) -> Connection:
         try:
             await self._reach(connection)
             while await connection.milestone() is Signal.START_TLS:

@@ -1,5 +1,7 @@
 """How a session opens itself: greeting, EHLO (HELO where that is not known), STARTTLS, AUTH.
 
+Between EHLO and AUTH a relay may be tested for what whole messages need (`ladder`).
+
 What all of a session's conversation is written down in is here as well: the queue of what is
 awaited, what is to be written, what happened. `protocol` has the theory.
 """
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 from notifier.errors import LocalProtocolError
 from notifier.smtp import commands, troubles
 from notifier.smtp.envelope import NO_CAPABILITIES, read_capabilities
+from notifier.smtp.ladder import Ladder, Step
 from notifier.smtp.replies import ReplyParser
 from notifier.smtp.sign_in import Line, SignIn
 from notifier.smtp.transitions import STAGES, Awaited, Failed, Phase, Signal
@@ -34,18 +37,25 @@ class Opening:
         "_awaited",
         "_events",
         "_exchange",
+        "_heard_before",
         "_helo_name",
+        "_is_testing",
         "_is_watched",
+        "_ladder",
         "_out",
         "_parser",
         "_pipelines",
         "_trace",
+        "_was_tested",
         "account",
         "binding",
+        "born",
         "capabilities",
+        "heard",
         "is_secure",
         "mechanism",
         "phase",
+        "sends_whole",
     )
 
     def __init__(
@@ -54,8 +64,12 @@ class Opening:
         helo_name: str,
         *,
         trace: Callable[[str, str], None] | None = None,
+        ladder: Ladder | None = None,
     ) -> None:
-        """`trace` is called with `C` or `S` and each line, secrets left out."""
+        """`trace` is called with `C` or `S` and each line, secrets left out.
+
+        `ladder`: shared with other sessions; one of its own unless given.
+        """
         self.account = account
         self._helo_name = helo_name
         self._trace = trace
@@ -63,10 +77,21 @@ class Opening:
         self._awaited: deque[Awaited] = deque((Awaited.GREETING,))
         self._out: list[bytes] = []
         self._events: list[Event] = []
+        self._ladder = ladder or Ladder.of(account)
         self._pipelines = False
+        self._is_testing = False
+        self._was_tested = False
+        #: Replies up to READY; 0 before that.
+        self._heard_before = 0
         self._is_watched = trace is not None
         self._exchange: SignIn | None = None
         self.phase = Phase.OPENING
+        #: Replies so far.
+        self.heard = 0
+        #: The ladder's age then.
+        self.born = self._ladder.age
+        #: Whether messages leave in one write: `begin_whole` instead of `begin`.
+        self.sends_whole = False
         self.capabilities = NO_CAPABILITIES
         #: Whether TLS protects the connection.
         self.is_secure = account.tls == "implicit"
@@ -101,13 +126,20 @@ class Opening:
         self._fail(troubles.refused(self.account, STAGES[awaited], reply))
 
     def _learn(self, _awaited: Awaited, reply: Reply) -> None:
-        self.capabilities = read_capabilities(reply)
-        self._pipelines = self.account.pipelining and self.capabilities.has_pipelining
+        self.capabilities = found = read_capabilities(reply)
+        step = self._ladder.step
+        self._pipelines = step >= Step.PIPELINED and found.has_pipelining
+        self.sends_whole = (
+            self._pipelines
+            and step is Step.CHUNKED
+            and found.has_chunking
+            and (found.has_enhanced_codes or not self._ladder.tests)
+        )
         self._go_up()
 
     def _learn_nothing(self, _awaited: Awaited, _reply: Reply) -> None:
         self.capabilities = NO_CAPABILITIES
-        self._pipelines = False
+        self._pipelines = self.sends_whole = False
         self._go_up()
 
     def _go_up(self) -> None:
@@ -117,10 +149,32 @@ class Opening:
                 self._send(Awaited.STARTTLS, commands.STARTTLS)
             else:
                 self._fail(troubles.no_starttls(self.account))
+        elif self.sends_whole and not self._ladder.is_proven and not self._was_tested:
+            self._test()
         elif self.account.signs_in:
             self._sign_in()
         else:
             self._become_ready()
+
+    def _test(self) -> None:
+        """A chunk that belongs to no message, and EHLO: are the replies as many as they must be?"""
+        self._is_testing = True
+        self._send(Awaited.STRAY_CHUNK, commands.STRAY_CHUNK, "BDAT LAST")
+        self._send(Awaited.WITNESS, commands.ehlo(self._helo_name))
+
+    def _go_on_testing(self, _awaited: Awaited, _reply: Reply) -> None:
+        """It refuses the chunk, as it must; the next reply tells whether it swallowed it."""
+
+    def _pass(self, awaited: Awaited, reply: Reply) -> None:
+        if read_capabilities(reply).has_chunking:
+            self._is_testing, self._was_tested = False, True
+            self._learn(awaited, reply)
+        else:
+            self._flunk(awaited, reply)
+
+    def _flunk(self, awaited: Awaited, reply: Reply) -> None:
+        """Nothing that follows would be about what it seems."""
+        self._fail(troubles.out_of_place(self.account, STAGES[awaited], reply))
 
     def _await_handshake(self, _awaited: Awaited, _reply: Reply) -> None:
         self.phase = Phase.HANDSHAKE
@@ -181,6 +235,7 @@ class Opening:
 
     def _become_ready(self) -> None:
         self.phase = Phase.READY
+        self._heard_before = self.heard
         self._events.append(Signal.READY)
 
 

@@ -15,6 +15,7 @@ If step X fails, what happens to whom?
     ... too often, or for good     `run` raises; what was taken is settled first
     a connection is lost           its parcels are settled (in doubt: at most one); it is replaced
     lost without one answer        counts as a failure to open
+    ... while commands were sent in a row   held against that (`ladder`): the next asks less
     the feed raises                everything is settled, then `run` raises the same
     `run` is cancelled             connections close at once; everything is settled before it ends
     `stop`                         couriers finish what they hold, take leave, and `run` returns
@@ -23,6 +24,7 @@ If step X fails, what happens to whom?
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass
 from random import Random
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from notifier.settings import RelaySettings
 
 __all__ = ["Feed", "Parcel", "Plan", "Pool", "Stats"]
+
+_log = logging.getLogger("notifier")
 
 #: Seconds without growth after a relay refused another connection.
 CALM = 30.0
@@ -93,11 +97,12 @@ class Pool:
     ) -> None:
         """Raises SettingsError or TlsError for a password or `ca_file` that can't be read.
 
-        `on_event(kind, sentence)` hears `opened`, `lost`, `fewer` and `retry`; the sentences are
-        without secrets. `redial` says when to try again to connect.
+        `on_event(kind, sentence)` hears `opened`, `lost`, `fewer`, `slower` and `retry`; the
+        sentences are without secrets. `redial` says when to try again to connect.
         """
         self._relay = relay
         self._dialler = Dialler(relay)
+        self._dialler.ladder.on_fall = self._step_down
         self._clock = clock
         self._random = random or Random()  # noqa: S311 - for spreading load, not for secrets
         self._on_event = on_event or (lambda _kind, _text: None)
@@ -331,6 +336,13 @@ class Pool:
             await asyncio.wait(self._deferred, timeout=PATIENCE)
             await asyncio.sleep(0)  # their callbacks settle
 
+    def _step_down(self, note: str) -> None:
+        """The relay can't take what was sent in a row: connections begin anew, a step lower."""
+        _log.warning("%s", note)
+        self._on_event("slower", note)
+        for courier in self._couriers:
+            courier.is_worn = True
+
     # --- what couriers call (`courier.Dispatcher`) ---------------------------------------------
 
     def take(self) -> Parcel | None:
@@ -422,6 +434,8 @@ class Pool:
             return
         self.stats.lost += 1
         self._on_event("lost", error.message)
+        if courier.has_taught:
+            return
         if courier.answers:
             self._window = max(1, self._window - 1)
         elif self.size:

@@ -69,26 +69,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from notifier.model import Reply
-    from notifier.smtp.account import Account
     from notifier.smtp.transitions import Event
 
 
 class Session(Carrying):
     """One connection's conversation with one relay."""
 
-    __slots__ = ("heard",)
-
-    def __init__(
-        self,
-        account: Account,
-        helo_name: str,
-        *,
-        trace: Callable[[str, str], None] | None = None,
-    ) -> None:
-        """`trace` is called with `C` or `S` and each line, secrets left out."""
-        super().__init__(account, helo_name, trace=trace)
-        #: Replies so far.
-        self.heard = 0
+    __slots__ = ()
 
     def __repr__(self) -> str:
         waits = ",".join(self._awaited)
@@ -181,7 +168,14 @@ class Session(Carrying):
     def take_output(self) -> bytes:
         """What is to be written now; empty where there is nothing."""
         out, self._out = self._out, []
+        self.is_bulky = False
         return out[0] if len(out) == 1 else b"".join(out)
+
+    def take_pieces(self) -> list[bytes]:
+        """As `take_output`, in the pieces that it was made of."""
+        out, self._out = self._out, []
+        self.is_bulky = False
+        return out
 
     def noop(self) -> None:
         """Ask whether the relay is still there; its answer changes nothing."""

@@ -17,11 +17,20 @@ if TYPE_CHECKING:
 class Transaction:
     """From MAIL to the reply to the end of data; the session moves it on."""
 
-    __slots__ = ("body", "broken_at", "failure", "is_ended", "is_open", "unreset", "unsent")
+    __slots__ = (
+        "broken_at",
+        "failure",
+        "is_ended",
+        "is_odd",
+        "is_open",
+        "pieces",
+        "unreset",
+        "unsent",
+    )
 
-    def __init__(self, body: bytes) -> None:
-        #: What leaves after 354, its end included.
-        self.body = body
+    def __init__(self, pieces: tuple[bytes, ...] = (b"",)) -> None:
+        #: What leaves after 354, its end included; more than one where it is large.
+        self.pieces = pieces
         #: Commands that wait for the reply to the one before.
         self.unsent: deque[tuple[Awaited, bytes]] | None = None
         #: The step whose reply made no sense.
@@ -30,6 +39,8 @@ class Transaction:
         self.failure: Submission | None = None
         #: The reply to the RSET before it, where that was refused.
         self.unreset: Reply | None = None
+        #: A reply to MAIL or RCPT was not of the kind that these have.
+        self.is_odd = False
         #: MAIL was accepted.
         self.is_open = False
         #: The end of data may have left.

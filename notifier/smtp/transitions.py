@@ -39,6 +39,8 @@ class Awaited(StrEnum):
     DATA = "data"
     BODY = "body"
     CHUNK = "chunk"
+    STRAY_CHUNK = "stray_chunk"
+    WITNESS = "witness"
     LONE_DOT = "lone_dot"
     RSET = "rset"
     NOOP = "noop"
@@ -54,6 +56,10 @@ STEPS: tuple[tuple[Awaited, tuple[int, ...], str], ...] = (
     (Awaited.EHLO, (5,), "_say_helo"),
     (Awaited.HELO, (2,), "_learn_nothing"),
     (Awaited.HELO, (4, 5), "_end"),
+    (Awaited.STRAY_CHUNK, (4, 5), "_go_on_testing"),
+    (Awaited.STRAY_CHUNK, (2,), "_flunk"),
+    (Awaited.WITNESS, (2,), "_pass"),
+    (Awaited.WITNESS, (4, 5), "_flunk"),
     (Awaited.STARTTLS, (2,), "_await_handshake"),
     (Awaited.STARTTLS, (4, 5), "_stay_in_clear"),
     (Awaited.AUTH, (2,), "_be_ready"),
@@ -63,7 +69,7 @@ STEPS: tuple[tuple[Awaited, tuple[int, ...], str], ...] = (
     (Awaited.RSET, (4, 5), "_stay_unreset"),
     (Awaited.NOOP, (2, 4, 5), "_go_on"),
     (Awaited.MAIL, (2,), "_open"),
-    (Awaited.RCPT, (2,), "_go_on"),
+    (Awaited.RCPT, (2,), "_take_address"),
     (Awaited.DATA, (3,), "_go_ahead"),
     (Awaited.MAIL, (4, 5), "_refuse"),
     (Awaited.RCPT, (4, 5), "_refuse"),
@@ -74,12 +80,17 @@ STEPS: tuple[tuple[Awaited, tuple[int, ...], str], ...] = (
     (Awaited.QUIT, (2, 4, 5), "_leave"),
 )
 
+#: Replies to what tests a relay before its first whole message.
+TEST = frozenset({Awaited.STRAY_CHUNK, Awaited.WITNESS})
+
+_STAGES = {
+    Awaited.HELO: Stage.EHLO,
+    Awaited.LONE_DOT: Stage.DATA,
+    Awaited.CHUNK: Stage.BODY,
+    **dict.fromkeys(TEST, Stage.EHLO),
+}
 #: The stage that people are told of.
-STAGES = {
-    awaited: Stage(awaited)
-    for awaited in Awaited
-    if awaited not in {Awaited.HELO, Awaited.LONE_DOT, Awaited.CHUNK}
-} | {Awaited.HELO: Stage.EHLO, Awaited.LONE_DOT: Stage.DATA, Awaited.CHUNK: Stage.BODY}
+STAGES = {awaited: _STAGES.get(awaited) or Stage(awaited) for awaited in Awaited}
 
 #: The commands of one message's envelope, in order.
 ENVELOPE = (Awaited.MAIL, Awaited.RCPT, Awaited.DATA)

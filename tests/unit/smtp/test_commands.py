@@ -178,3 +178,18 @@ def test_what_arrives_is_what_was_meant(lines):
     """Unstuffed by the book, the message is the same, and ends once."""
     data = "".join(line + "\r\n" for line in lines).encode()
     assert _unstuff(commands.body(data)) == data
+
+
+@pytest.mark.parametrize("is_seen", [False, True])
+@pytest.mark.parametrize("size", [1, 200_000])
+@pytest.mark.parametrize("tail", [b"", b"tail\r\n"])
+def test_pieces_are_the_whole(is_seen, size, tail):
+    """In pieces or not, the same bytes leave; what is large, and looked at, is no copy."""
+    data = b"x" * size + b"\r\n"
+    body = commands.body_pieces(data, tail, is_seen=is_seen)
+    chunk = commands.chunk_pieces(data, tail, is_seen=is_seen)
+    assert b"".join(body) == commands.body(data + tail)
+    assert b"".join(chunk) == commands.chunk(data + tail)
+    if is_seen and (tail or size > commands.COPIED):
+        assert body[0] is data
+        assert chunk[1] is data
