@@ -7,6 +7,7 @@ paces go on as they were.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -133,7 +134,7 @@ class Line:
             worker_id=desk.worker_id,
             relay=self.name,
             lease_seconds=LEASE,
-            assemble=compiled.assemble,
+            assemble=partial(compiled.assemble, splits=True),
             workshop=desk.workshop if self._own is None else None,
             throttle=self.throttle,
             lanes=self.lanes,

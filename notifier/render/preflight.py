@@ -95,7 +95,7 @@ def _from_error(exc: TemplateError | MessageError, recipient: Recipient) -> Prob
 
 
 def _examine(compiled: CompiledCampaign, recipient: Recipient) -> Iterator[_Finding]:
-    compiled.assemble(recipient, token="preflight", at=0.0, is_signed=False)  # noqa: S106 - a Message-ID's, no secret
+    compiled.assemble(recipient, token="preflight", at=0.0, is_signed=False, splits=True)  # noqa: S106 - a Message-ID's, no secret
     seen = compiled.render_marked(recipient)
     if not seen.text.strip() and "<img" not in (seen.html or "").lower():
         yield _Finding(

@@ -31,7 +31,7 @@ class Letters:
     def __init__(self, trouble=lambda _recipient: None):
         self.trouble = trouble
 
-    def assemble(self, recipient, *, token, at):
+    def assemble(self, recipient, *, token, at, splits=False):
         self.trouble(recipient)
         text = f"Subject: marks\r\nMessage-ID: <{token}@school.example>\r\n\r\n{at}\r\n"
         return Message("office@school.example", recipient.address, text.encode())

@@ -29,7 +29,7 @@ class Letters:
     def __init__(self, size=0):
         self.size = size
 
-    def assemble(self, recipient, *, token, at):
+    def assemble(self, recipient, *, token, at, splits=False):
         text = f"Subject: marks\r\nMessage-ID: <{token}@school.example>\r\n\r\n{at}\r\n"
         text += "x" * 60 + "\r\n" if recipient.key in {"K1", "K2"} and self.size else ""
         return Message("office@school.example", recipient.address, text.encode())

@@ -67,7 +67,7 @@ class Letters:
 
     digest = ""
 
-    def assemble(self, recipient, *, token, at):
+    def assemble(self, recipient, *, token, at, splits=False):
         text = f"Subject: marks\r\nMessage-ID: <{token}@school.example>\r\n\r\n.{recipient.key}\r\n"
         return Message("office@school.example", recipient.address, text.encode())
 
