@@ -5,7 +5,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop check bench format messages schema lock clean
+.PHONY: help setup demo test interop check bench fuzz format messages schema lock clean
 
 PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; do \
 	if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
@@ -55,6 +55,9 @@ check: $(STAMP) ## lint, format, types, layers, catalogues, schema
 bench: $(STAMP) ## the figures: speed and size, side by side with what others do
 	$(BIN)/python tests/benchmarks/run.py
 
+fuzz: $(STAMP) ## parsers and protocol against whatever bytes there are, for FUZZ_SECONDS (60)
+	$(BIN)/python tests/fuzz/run.py $(TARGETS)
+
 format: $(STAMP) ## format and mend what can be mended
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
@@ -69,5 +72,5 @@ lock: ## resolve requirements.lock anew (asks the network)
 	$(PYTHON) tools/lock.py
 
 clean: ## remove what was made, .venv included
-	rm -rf .venv .benchmarks dist build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .benchmarks dist build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .fuzz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -30,7 +30,7 @@ OPTIONS = (
     "--no-annotate",
     "--no-header",
     "--all-build-deps",
-    "--all-extras",
+    "--extra=dev",  # not `fuzz`: its package is not there for every system
 )
 
 

@@ -14,9 +14,12 @@ import asyncio
 import selectors
 from asyncio import protocols
 
+#: Seconds after which a loop is taken to go round in circles.
+ENDLESS = 100_000.0
+
 
 class Stuck(BaseException):
-    """Everybody waits for somebody."""
+    """Everybody waits for somebody, or for ever."""
 
 
 class Clock:
@@ -35,6 +38,7 @@ class _Selector(selectors.DefaultSelector):
     def __init__(self, clock):
         super().__init__()
         self._clock = clock
+        self._until = clock.now + ENDLESS
 
     def select(self, timeout=None):
         found = super().select(0)
@@ -42,6 +46,8 @@ class _Selector(selectors.DefaultSelector):
             raise Stuck("nothing will ever happen again")
         if not found and timeout > 0:
             self._clock.now += timeout
+            if self._clock.now > self._until:
+                raise Stuck("it goes on for ever")
         return found
 
 
