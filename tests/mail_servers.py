@@ -136,8 +136,6 @@ class Server:
     name = ""
     #: Whether it takes messages by BDAT (RFC 3030).
     has_chunking = True
-    #: What the relay's settings must say because of it.
-    settings = ""
 
     def __init__(self):
         self.port = free_port()
@@ -308,14 +306,15 @@ class Exim(Unpacked):
 
 
 class OpenSmtpd(Unpacked):
-    """Debian's OpenSMTPD, which keeps everything in its queue."""
+    """Debian's OpenSMTPD, which keeps everything in its queue.
+
+    It takes 100 messages in a session (`smtp limit max-mails`), and offers no PIPELINING.
+    """
 
     name = "OpenSMTPD"
     folder = "opensmtpd"
     program = "/usr/sbin/smtpd"
     has_chunking = False
-    #: It takes 100 messages in a session (`smtp limit max-mails`).
-    settings = "max_messages_per_connection = 100\n"
 
     def start(self):
         """Start it anew, with an empty queue."""

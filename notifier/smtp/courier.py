@@ -14,6 +14,8 @@ If step X fails, what happens to which parcel?
 
     the message can't be put on the wire   settled here at `assemble`; the next one is taken
     the relay is known to refuse it        settled here with that reply (see `envelope`)
+    the relay took as many as it takes     given back, as nothing of it has left; the connection
+      in a session                         ends (OpenSMTPD says so after 100), and another is opened
     the link is lost                       the oldest: in doubt if its end had left; the other: not
     the intent of a whole one is refused   it is forgotten; nothing of it has left
     the intent is refused                  it is forgotten; the connection is closed when its turn
@@ -177,8 +179,11 @@ class Courier:
 
     def decided(self, submission: Submission) -> None:
         """The oldest parcel has its answer: settle it, then turn to the next."""
-        intent = self._conclude(submission)
         reply = submission.reply
+        if self.answers and _says_enough(submission):
+            self.is_worn = True
+            submission = Submission(Stage.MAIL, None, str(reply))
+        intent = self._conclude(submission)
         if reply is not None and reply.code != CLOSING and not submission.in_doubt:
             self.answers += 1
             if reply.is_positive:
@@ -241,10 +246,10 @@ class Courier:
                 return True
         return False
 
-    def _may_begin(self, parcel: Parcel, begin: Callable[[Message], Reply | None]) -> bool:
+    def _may_begin(self, parcel: Parcel, begin: Callable[[Message, str], Reply | None]) -> bool:
         """Whether it is in the output now; settled where it can't be."""
         try:
-            refusal = begin(parcel.message)
+            refusal = begin(parcel.message, parcel.envelope_id)
         except LocalProtocolError as exc:
             self._dispatcher.settle(parcel, Submission(Stage.ASSEMBLE, None, exc.message))
             return False
@@ -355,3 +360,15 @@ class Courier:
             self._connection.quit()
         else:
             self._dispatcher.idle(self)
+
+
+def _says_enough(submission: Submission) -> bool:
+    """Whether the relay takes no more messages in this session.
+
+    RFC 3463 section 3.6 gives X.5.3 to too many recipients, of which there are none yet at MAIL;
+    OpenSMTPD answers `452 4.5.3 Too many recipients: Too many messages sent`, others in words.
+    """
+    reply = submission.reply
+    if submission.stage is not Stage.MAIL or reply is None or not reply.is_transient:
+        return False
+    return reply.enhanced == "4.5.3" or "too many messages" in reply.text.lower()

@@ -18,6 +18,7 @@ BENCHMARKS = (
     ("real_postfix", "Into a real Postfix (ratio to smtp-source)", True),
     ("assembly", "Message assembly", False),
     ("dkim", "Signed messages (ratio to openssl speed rsa2048)", False),
+    ("signed", "Signed mail end to end (ratio to openssl speed rsa2048)", True),
     ("ledger", "Ledger", False),
     ("memory", "Peak memory of a run (ratio to 10,000 recipients)", True),
     ("shared_attachment", "Peak memory with a shared attachment of 3 MB", True),

@@ -21,7 +21,7 @@ import sinks
 import workspace
 
 #: Messages; the last one is the row that counts.
-COUNTS = [int(it) for it in os.environ.get("SHARED_MESSAGES", "500,2500").split(",")]
+COUNTS = [int(it) for it in os.environ.get("SHARED_MESSAGES", "200,800").split(",")]
 ATTACHMENT = 3_000_000
 CONNECTIONS = 32
 #: MB over the idle program.

@@ -58,7 +58,7 @@ def test_a_server_queues_what_the_ledger_says_was_accepted(server, mode, tmp_pat
     So they do where eight whole messages are on the wire of each connection; the recipient that
     the server refuses in the middle harms none of the others.
     """
-    make_workspace(tmp_path, server.port, MODES[mode] + server.settings)
+    make_workspace(tmp_path, server.port, MODES[mode])
     code = run(["--workspace", str(tmp_path), "send", "marks", "--live", "--json"])
     summary = json.loads(capsys.readouterr().out)
     assert summary["counts"] == {"accepted": MESSAGES, "refused": 1}
