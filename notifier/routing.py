@@ -130,3 +130,14 @@ RouteSpecs = Annotated[
 def spell_routes(routes: Sequence[RouteSpec]) -> str:
     """The relays for people, those that go first before the others: `main, backup`."""
     return ", ".join(it.name for it in sorted(routes, key=lambda it: it.priority))
+
+
+def chosen(routes: Sequence[RouteSpec], names: str) -> tuple[RouteSpec, ...]:
+    """What `spell_routes` spelt so: of `routes` where they are among them, else in that order."""
+    known = {it.name: it for it in routes}
+    if names in known:
+        return (known[names],)
+    wanted = names.split(", ")
+    if all(name in known for name in wanted):
+        return tuple(known[name] for name in wanted)
+    return in_order(wanted)

@@ -80,12 +80,14 @@ def make_job(session: Session, ledger: Ledger, run_id: int, *, waits: bool) -> J
     run = ledger.get_run(run_id)
     campaign = session.campaign(run.campaign)
     recipe = session.recipe(campaign)
+    routes = session.routes(campaign, run.relay)
     return Job(
         run=run,
         compiled=recipe.compile(),
         recipe=recipe,
         workers=session.workspace.settings.limits.assembly_processes,
-        relay=session.workspace.relay(run.relay),
+        relay=routes[0].relay,
+        routes=routes,
         retry=session.workspace.settings.retry,
         rate=campaign.rate,
         slowdowns=session.workspace.settings.slowdown,

@@ -13,19 +13,21 @@ from notifier.cli import options
 from notifier.cli.console import facts, heading, print_json, say, suggest, table
 from notifier.cli.control import confirm
 from notifier.cli.examination import Examination, examine, tell_problems
+from notifier.cli.routes import facts_of_routes
 from notifier.cli.runs import next_steps, tell_summary
 from notifier.cli.session import Session, session_of
-from notifier.cli.words import counts_line, spell_rates, spell_seconds
+from notifier.cli.words import counts_line, spell_seconds
 from notifier.errors import GuardError, UsageError
 from notifier.locale import N_, _, ngettext
 from notifier.model import FINAL_STATES, RunState, State
 
 if TYPE_CHECKING:
     from notifier.campaign import Campaign
+    from notifier.delivery.line import Route
     from notifier.delivery.occurrence import Choice
     from notifier.ledger.ledger import Run
     from notifier.ledger.reports import RunSummary
-    from notifier.settings import RelaySettings
+    from notifier.model import Rate
 
 HELP = N_(
     "Send a campaign: without --live a dry run that sends nothing and tells what would be sent.\n\n"
@@ -39,7 +41,8 @@ class Plan:
     """What sending would do, or go on with."""
 
     found: Examination
-    relay: RelaySettings
+    #: Its relays, those that go first before the others.
+    routes: tuple[Route, ...]
     choice: Choice
     #: How far the run of this occurrence is, where there is one already.
     run: RunSummary | None
@@ -50,6 +53,17 @@ class Plan:
     def campaign(self) -> Campaign:
         """The campaign to send."""
         return self.found.campaign
+
+    @property
+    def through(self) -> str:
+        """The relays' names: what the run keeps."""
+        return ", ".join(it.relay.name for it in self.routes)
+
+    @property
+    def rates(self) -> tuple[Rate, ...]:
+        """The limits that hold for all of it: several relays' own don't."""
+        own = self.routes[0].relay.rate if len(self.routes) == 1 else ()
+        return (*own, *self.campaign.rate)
 
     @property
     def occurrence(self) -> str:
@@ -69,7 +83,7 @@ class Plan:
         """How long the limits make it take at least."""
         from notifier.delivery.throttle import least_seconds
 
-        return least_seconds(self.left, (*self.relay.rate, *self.campaign.rate))
+        return least_seconds(self.left, self.rates)
 
     def as_dict(self) -> dict[str, Any]:
         """What a dry run's `--json` prints: the keys of a run, and what is only known before."""
@@ -92,7 +106,7 @@ class Plan:
             "messages_per_second": None,
             "left": self.left,
             "suppressed": self.found.suppressed,
-            "relay": self.relay.name,
+            "relay": self.through,
             "estimated_seconds": self.seconds,
             "errors": self.found.errors,
             "warnings": self.found.warnings,
@@ -160,11 +174,11 @@ def make_plan(
     run = _summary(session, choice.run.id) if choice.run else None
     if run is not None and not choice.is_over:
         _check_relay(run, relay)
-    chosen = session.relay(campaign, relay or (run.relay if run else None))
+    routes = session.routes(campaign, relay or (run.relay if run else None))
     repeated = ["--relay", relay] if relay else []
     repeated += ["--occurrence", choice.occurrence] if occurrence or again else []
     repeated += ["--workspace", str(session.root)] if session.root else []
-    return Plan(found, chosen, choice, run, tuple(repeated))
+    return Plan(found, routes, choice, run, tuple(repeated))
 
 
 def _check_relay(run: RunSummary, asked: str | None) -> None:
@@ -219,7 +233,7 @@ def _question(plan: Plan) -> str:
         "Send {count} message through {relay} now?",
         "Send {count} messages through {relay} now?",
         plan.left,
-    ).format(count=plan.left, relay=plan.relay.name)
+    ).format(count=plan.left, relay=plan.through)
 
 
 def go_live(session: Session, plan: Plan, *, waits: bool, as_json: bool) -> int:
@@ -229,13 +243,15 @@ def go_live(session: Session, plan: Plan, *, waits: bool, as_json: bool) -> int:
     from notifier.cli.deliver import deliver_run
     from notifier.delivery.workshop import open_workshop
 
-    workshop = open_workshop(  # its workers start while the run is enrolled
-        session.recipe(plan.campaign),
-        plan.found.compiled.digest,
-        unsent=plan.left,
-        rates=(*plan.relay.rate, *plan.campaign.rate),
-        allowed=session.workspace.settings.limits.assembly_processes,
-    )
+    workshop = None
+    if plan.routes[0].recipe is None:  # its workers start while the run is enrolled
+        workshop = open_workshop(
+            session.recipe(plan.campaign),
+            plan.found.compiled.digest,
+            unsent=plan.left,
+            rates=plan.rates,
+            allowed=session.workspace.settings.limits.assembly_processes,
+        )
     with closing(workshop) if workshop else nullcontext():
         run = enrol_run(session, plan)
         return deliver_run(session, run, waits=waits, as_json=as_json, workshop=workshop)
@@ -255,7 +271,7 @@ def enrol_run(session: Session, plan: Plan) -> int:
             plan.campaign,
             plan.found.roster,
             occurrence=plan.occurrence,
-            relay=plan.relay.name,
+            relay=plan.through,
             template_digest=plan.found.compiled.digest,
             survey=plan.found.survey,
         )
@@ -305,8 +321,6 @@ def _tell_dry_run(plan: Plan, *, as_json: bool) -> int:
 
 def _tell_figures(plan: Plan) -> None:
     tally = plan.found.roster.tally
-    rates = (*plan.relay.rate, *plan.campaign.rate)
-    target = f"{plan.relay.name} ({plan.relay.host}:{plan.relay.port})"
     facts(
         [
             (_("rows"), tally.rows),
@@ -318,8 +332,7 @@ def _tell_figures(plan: Plan) -> None:
             (_("occurrence"), plan.occurrence),
             (_("so far"), counts_line(plan.run.counts) if plan.run else None),
             (_("will be mailed"), plan.left),
-            (_("through"), target),
-            (_("limits"), spell_rates(rates) or _("none")),
+            *facts_of_routes(plan.routes, plan.rates),
             (_("takes at least"), spell_seconds(plan.seconds) if plan.seconds else None),
         ]
     )
@@ -367,7 +380,7 @@ def _tell_next(plan: Plan) -> None:
         say(_("  to send the campaign once more, as a new run: {step}").format(step=again))
         return
     say("")
-    if plan.relay.name == SANDBOX:
+    if plan.through == SANDBOX:
         say(_("It goes to the sandbox: have `notifier sandbox` running in a second window."))
     command = shlex.join(["notifier", "send", name, *plan.repeated, "--live"])
     say(_("Send it with: {command}").format(command=command))

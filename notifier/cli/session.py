@@ -6,7 +6,7 @@ Each is opened when it is asked for, because each loads a room.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import typer
 
     from notifier.campaign import Campaign
+    from notifier.delivery.line import Route
     from notifier.delivery.making import Recipe
     from notifier.ledger.ledger import Ledger
     from notifier.ledger.reports import Reader
@@ -59,18 +60,22 @@ class Session:
 
         return load_campaign(self.workspace.root, name)
 
-    def recipe(self, campaign: Campaign) -> Recipe:
-        """What its messages are made from: template, language, zone, and the keys that sign."""
+    def recipe(self, campaign: Campaign, relay: RelaySettings | None = None) -> Recipe:
+        """What its messages are made from: template, language, zone, and the keys that sign.
+
+        `relay`: as it wants them, where it has a word on that.
+        """
         from notifier.delivery.making import Recipe
 
         settings = self.workspace.settings
+        signing = campaign.dkim if relay is None or relay.dkim is None else relay.dkim
         return Recipe(
             campaign,
             root=self.workspace.root,
             locale=campaign.locale or settings.workspace.locale,
             timezone=campaign.timezone or settings.workspace.timezone,
             limits=settings.limits,
-            dkim=self.workspace.dkim_keys(campaign.sender_address, chosen=campaign.dkim),
+            dkim=self.workspace.dkim_keys(campaign.sender_address, chosen=signing),
             secret_files=self.workspace.secret_files(),
         )
 
@@ -93,6 +98,32 @@ class Session:
     def relay(self, campaign: Campaign, name: str | None = None) -> RelaySettings:
         """The relay to submit through: the one asked for, or the campaign's own."""
         return self.workspace.relay(name or campaign.relay)
+
+    def routes(self, campaign: Campaign, names: str | None = None) -> tuple[Route, ...]:
+        """The relays to submit through, those that go first before the others.
+
+        `names`: those that were asked for, or that a run was begun through (`routing.chosen`).
+        UsageError where there is no relay of such a name.
+        """
+        from notifier.routing import chosen
+
+        specs = chosen(campaign.routes, names) if names else campaign.routes
+        if not specs:
+            return (self._route(campaign, self.workspace.relay()),)
+        return tuple(
+            replace(
+                self._route(campaign, self.workspace.relay(it.name)),
+                weight=it.weight,
+                priority=it.priority,
+            )
+            for it in sorted(specs, key=lambda it: it.priority)
+        )
+
+    def _route(self, campaign: Campaign, relay: RelaySettings) -> Route:
+        from notifier.delivery.line import Route
+
+        own = self.recipe(campaign, relay)
+        return Route(relay, recipe=None if own == self.recipe(campaign) else own)
 
     @contextmanager
     def ledger(self) -> Iterator[Ledger]:

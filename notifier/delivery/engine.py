@@ -198,13 +198,18 @@ async def _undisturbed() -> AsyncIterator[None]:
 @contextlib.asynccontextmanager
 async def _workshop(job: Job, ledger: Ledger, writer: Writer) -> AsyncIterator[Workshop | None]:
     """The job's workers, or new ones where the run is large enough; they end with this."""
-    workshop = job.workshop
-    if workshop is None and job.recipe is not None:
+    workshop, recipe = job.workshop, job.main_recipe
+    if workshop is None and recipe is not None:
         counts = await writer.call(ledger.counts, job.run.id)
         unsent = sum(counts.get(state, 0) for state in (*UNSENT, State.DEFERRED))
-        rates = job.rate if job.routes else (*job.relay.rate, *job.rate)
+        compiled = job.compiled if recipe is job.recipe else recipe.compile()
+        own = job.relay.rate if len(job.routes) <= 1 else ()
         workshop = open_workshop(
-            job.recipe, job.compiled.digest, unsent=unsent, rates=rates, allowed=job.workers
+            recipe,
+            compiled.digest,
+            unsent=unsent,
+            rates=(*own, *job.rate),
+            allowed=job.workers,
         )
     if workshop is None:
         yield None

@@ -74,8 +74,14 @@ class Job:
     workers: int | None = None
     #: Workers that were started already, for this recipe; `deliver` ends them.
     workshop: Workshop | None = None
-    #: Where there are several relays: all of them.
+    #: Its relays, those that go first before the others; none: `relay` alone.
     routes: Sequence[Route] = ()
+
+    @property
+    def main_recipe(self) -> Recipe | None:
+        """What most of the messages are made from: what workers make."""
+        own = self.routes[0].recipe if self.routes else None
+        return own or self.recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,7 @@ class Line:
         self._desk = desk
         #: Made once: compiling takes a while.
         self._own = route.recipe.compile() if route.recipe is not None else None
+        self._is_made_by_workers = (route.recipe or desk.job.recipe) == desk.job.main_recipe
 
     def __repr__(self) -> str:
         return f"<Line {self.relay.name}: {self.meter.settled} settled>"
@@ -135,7 +142,7 @@ class Line:
             relay=self.name,
             lease_seconds=LEASE,
             assemble=partial(compiled.assemble, splits=True),
-            workshop=desk.workshop if self._own is None else None,
+            workshop=desk.workshop if self._is_made_by_workers else None,
             throttle=self.throttle,
             lanes=self.lanes,
             heed=self.heed,

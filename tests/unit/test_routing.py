@@ -6,7 +6,7 @@ import pytest
 
 from notifier.campaign import load_campaign
 from notifier.errors import CampaignError
-from notifier.routing import spell_routes
+from notifier.routing import chosen, spell_routes
 
 HEAD = """\
 title: T
@@ -83,3 +83,18 @@ def test_relays_are_told_in_their_order(tmp_path):
     campaign = load_campaign(tmp_path, "c")
     assert spell_routes(campaign.routes) == "first, late"
     assert campaign.relay == "first"
+
+
+def test_what_a_run_keeps_is_found_again(tmp_path):
+    """Its relays by their names, with what the campaign says of them where it still does."""
+    (tmp_path / "campaigns").mkdir()
+    file = tmp_path / "campaigns" / "c.yaml"
+    file.write_text(HEAD + "relays: [{name: main, weight: 3}, {name: second}]")
+    routes = load_campaign(tmp_path, "c").routes
+    assert chosen(routes, spell_routes(routes)) == routes
+    assert [it.weight for it in chosen(routes, "main")] == [3]
+    assert [(it.name, it.priority) for it in chosen(routes, "main, gone")] == [
+        ("main", 1),
+        ("gone", 2),
+    ]
+    assert [it.name for it in chosen((), "other")] == ["other"]

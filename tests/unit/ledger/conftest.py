@@ -36,9 +36,11 @@ class Desk:
         self.clock = clock
         self.every("PRAGMA synchronous = OFF")  # what is tried here needs no disk
 
-    def run(self, count=4, *, campaign="grades", occurrence="2027-01-15", rejections=()):
+    def run(
+        self, count=4, *, campaign="grades", occurrence="2027-01-15", rejections=(), relay="main"
+    ):
         """An active run of so many recipients; its number."""
-        run = self.ledger.start_run(NewRun(campaign, occurrence, "Marks", "main"))
+        run = self.ledger.start_run(NewRun(campaign, occurrence, "Marks", relay))
         self.ledger.enrol(run.id, people(count), rejections)
         self.ledger.finish_enrolment(run.id, rows=count + len(rejections))
         return run.id

@@ -191,6 +191,22 @@ def test_the_limits_know_what_was_used_before(desk):
     assert recent("elsewhere", 0, 10) == []
 
 
+def test_a_relay_among_several_is_charged_with_its_own_attempts_alone(desk):
+    """Of a run with several relays each knows what went through it; the run's own limit all."""
+    run_id = desk.run(3, relay="main, backup")
+    worker = desk.worker(run_id)
+    for claimed, relay in zip(
+        desk.ledger.claim(run_id, worker, 3), ["main", "backup", "main"], strict=True
+    ):
+        desk.submit([claimed.id])
+        desk.settle(claimed.id, relay=relay)
+    recent = desk.ledger.recent_attempts
+    assert len(recent("main", 0, 10)) == 2
+    assert len(recent("backup", 0, 10)) == 1
+    assert recent("back", 0, 10) == []
+    assert len(recent("main", 0, 10, run_id)) == 3
+
+
 def test_a_message_that_could_not_be_made_uses_no_limit(desk):
     """The relay was never asked; the timeline still tells of it."""
     run_id = desk.run(4)

@@ -1,0 +1,66 @@
+"""A campaign with several relays from the command line."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+
+
+@pytest.fixture
+def dead_port():
+    """A port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def two_relays(office, tmp_path, dead_port):
+    """`main` is down, `local` works; the campaign names both in this order."""
+    settings = tmp_path / "notifier.toml"
+    text = settings.read_text(encoding="utf-8")
+    text += f'[relays.main]\nhost = "127.0.0.1"\ntls = "none"\nport = {dead_port}\n'
+    text += "connect_attempts = 1\n"
+    settings.write_text(text, encoding="utf-8")
+    campaign = tmp_path / "campaigns" / "notice.yaml"
+    text = campaign.read_text(encoding="utf-8").replace("relay: local", "relay: [main, local]")
+    campaign.write_text(text, encoding="utf-8")
+    return office
+
+
+def test_a_dry_run_tells_each_relay_and_its_place(notifier, two_relays):
+    """Who goes first, and with which limits."""
+    result = notifier("send", "notice")
+    assert "main (127.0.0.1" in result.out
+    assert "priority 2, weight 1" in result.out
+    assert json.loads(notifier("send", "notice", "--json").out)["relay"] == "main, local"
+
+
+def test_the_backup_sends_what_the_first_cant_and_the_report_knows(notifier, two_relays):
+    """The run ends well, is told with both names, and each attempt with the one it used."""
+    assert notifier("send", "notice", "--live", "--yes").code == 0
+    status = json.loads(notifier("status", "1", "--json").out)
+    assert (status["state"], status["relay"]) == ("finished", "main, local")
+    attempts = json.loads(notifier("show", "1", "--json").out)["attempts"]
+    assert attempts[-1]["relay"] == "local"
+    assert attempts[-1]["outcome"] == "accepted"
+
+
+def test_relay_pins_one_and_a_run_keeps_what_it_was_begun_through(notifier, two_relays):
+    """`--relay` sends through that one alone, whatever the campaign names."""
+    assert notifier("send", "notice", "--live", "--yes", "--relay", "local").code == 0
+    assert json.loads(notifier("status", "1", "--json").out)["relay"] == "local"
+
+
+def test_an_unknown_relay_is_told_with_the_nearest(notifier, two_relays, tmp_path):
+    """Before anything is sent, by check and send alike."""
+    campaign = tmp_path / "campaigns" / "notice.yaml"
+    text = campaign.read_text(encoding="utf-8").replace("[main, local]", "[main, locl]")
+    campaign.write_text(text, encoding="utf-8")
+    for command in (("campaign", "check", "notice"), ("send", "notice", "--live", "--yes")):
+        result = notifier(*command)
+        assert result.code == 2
+        assert "no relay named locl" in result.err
+        assert "Did you mean local?" in result.err
