@@ -6,7 +6,7 @@ The same in this process and in a worker process (`workbench`): for the same ord
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -111,7 +111,7 @@ def make(
         return Unmade(f"{exc.message} ({exc.where})" if exc.where else exc.message)
     if message.tail:
         return _made_of_two(message)
-    if commands.is_clean(message.data):
+    if not message.is_clean and commands.is_clean(message.data):
         message = _seen(message, message.data)
     return Made(message, (digest or digest_of)(message.data))
 
@@ -121,9 +121,9 @@ def _made_of_two(message: Message) -> Made:
     data, tail = message.data, message.tail
     found = hashlib.sha256(data)
     found.update(tail)
-    if commands.is_clean(data) and _is_clean_tail(tail):
+    if (message.is_clean or commands.is_clean(data)) and _is_clean_tail(tail):
         return Made(_seen(message, data, tail), found.hexdigest())
-    return Made(replace(message, data=data + tail, tail=b""), found.hexdigest())
+    return Made(message._replace(data=data + tail, tail=b"", is_clean=False), found.hexdigest())
 
 
 @lru_cache(maxsize=4)  # thousands of messages have each

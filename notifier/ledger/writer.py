@@ -68,9 +68,8 @@ class _Batch:
     intents: list[Intent] = field(default_factory=list)
     futures: list[asyncio.Future[bool]] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.intents) + len(self.results)
+    #: Intents and results.
+    size: int = 0
 
 
 class Writer:
@@ -144,12 +143,13 @@ class Writer:
         if self.failed is not None:
             future.set_exception(self.failed)
             return future
-        with self._filled:
+        with self._lock:  # the condition's own: a quarter of the time of asking through it
             batch = self._open_batch()
             batch.intents.append(intent)
             batch.futures.append(future)
+            batch.size += 1
             self._waiting += 1
-            if len(batch) >= self._wakes_at:
+            if batch.size >= self._wakes_at:
                 self._filled.notify()
         return future
 
@@ -159,14 +159,15 @@ class Writer:
         Once something has `failed`, it is kept for a last try when the writer is closed.
         """
         self._running_loop()
-        with self._filled:
+        with self._lock:
             if self.failed is not None:
                 self._unwritten.append(result)
                 return
             batch = self._open_batch()
             batch.results.append(result)
+            batch.size += 1
             self._waiting += 1
-            if len(batch) >= self._wakes_at:
+            if batch.size >= self._wakes_at:
                 self._filled.notify()
 
     async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -209,7 +210,7 @@ class Writer:
 
     def _open_batch(self) -> _Batch:
         last = self._queue[-1] if self._queue else None
-        if isinstance(last, _Batch) and len(last) < self._batch:
+        if isinstance(last, _Batch) and last.size < self._batch:
             return last
         batch = _Batch()
         self._queue.append(batch)
@@ -248,7 +249,7 @@ class Writer:
         """Let a group grow while transactions follow each other closely; the lock is held."""
         while (left := self._paced_until - time.monotonic()) > 0:
             head = self._queue[0]
-            if self._is_ending or isinstance(head, _Call) or len(head) >= ENOUGH:
+            if self._is_ending or isinstance(head, _Call) or head.size >= ENOUGH:
                 return
             if len(self._queue) > 1:  # a call waits behind it
                 return
@@ -273,7 +274,7 @@ class Writer:
         except BaseException as exc:  # noqa: BLE001 - the waiters get it, whatever it is
             lost, self.failed = None, exc
         with self._lock:
-            self._waiting -= len(batch)
+            self._waiting -= batch.size
             if lost is None:
                 self._unwritten.extend(batch.results)
         if lost is None:
@@ -281,7 +282,7 @@ class Writer:
             return
         self.transactions += 1
         self._paced_until = time.monotonic() + PACE
-        self.recorded += len(batch)
+        self.recorded += batch.size
         if batch.futures:
             self._tell(self._answer_all, batch, lost)
 

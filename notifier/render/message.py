@@ -26,7 +26,7 @@ from notifier.render.headers import (
     encode_text,
     single_line,
 )
-from notifier.render.mime import boundary, multipart, text_part
+from notifier.render.mime import boundary, is_encoded, multipart, text_part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -172,6 +172,8 @@ class Assembler:
             data=data,
             needs_smtputf8=is_international,
             is_8bit=is_international and not data.isascii(),
+            is_clean=is_encoded(content.text)
+            and (content.html is None or is_encoded(content.html)),
             tail=tail,
         )
 

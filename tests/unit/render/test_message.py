@@ -93,8 +93,12 @@ def header_lines(message):
 
 
 def assert_clean(message):
-    """On the wire: CRLF only, no NUL, no line too long, and no header but ours."""
+    """On the wire: CRLF only, no NUL, no line too long, and no header but ours.
+
+    What says that nobody need look at its lines any more has no dot to be stuffed either.
+    """
     data = message.data
+    assert not (message.is_clean and re.search(rb"(?:\A|\r\n)\.", data))
     assert b"\r" not in data.replace(b"\r\n", b"")
     assert b"\n" not in data.replace(b"\r\n", b"")
     assert b"\0" not in data
