@@ -76,6 +76,24 @@ def _spell_switch(value: object) -> object:
     return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
 
 
+#: RFC 3461 section 4.1, in the order in which they are told.
+_WISHES = ("success", "failure", "delay")
+
+
+def _spell_wishes(value: object) -> object:
+    words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
+        raise ValueError(_('words are expected, as in "failure,delay".'))
+    wanted = {word.strip().lower() for word in words}
+    if wanted in ({"never"}, {"off"}):
+        return wanted.pop()
+    if not wanted or not wanted <= set(_WISHES):
+        raise ValueError(
+            _('failure, delay and success are expected, with commas; or "never" or "off" alone.')
+        )
+    return ",".join(word for word in _WISHES if word in wanted)
+
+
 def _spell_domains(value: object) -> object:
     if not isinstance(value, dict):
         return value
@@ -228,6 +246,9 @@ class RelaySettings(Table):
     #: relay offers CHUNKING and PIPELINING (RFC 3030, RFC 2920): `auto` once it has shown that it
     #: can, `on` (or true) at once, `off` (or false) never.
     chunking: Annotated[Literal["auto", "on", "off"], BeforeValidator(_spell_switch)] = "auto"
+    #: What to be notified of, where the relay offers DSN (RFC 3461): `failure`, `delay` and
+    #: `success`, as many as are wanted; `never`; `off`: as the relay likes.
+    dsn: Annotated[str, BeforeValidator(_spell_wishes)] = "failure"
     #: Messages of one connection that are written down as leaving at a time: as many may be in
     #: doubt when the program is killed.
     pipeline_depth: Whole = Field(default=2, ge=1, le=100)

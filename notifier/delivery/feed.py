@@ -231,7 +231,7 @@ class RunFeed:
         """The message is finished, its `Date:` being `at`."""
         self._jobs[claimed.id] = Job(claimed, at, made.digest)
         self._wake(1)
-        return Parcel(claimed.id, made.message)
+        return Parcel(claimed.id, made.message, claimed.token)
 
     def unmade(self, claimed: Claimed, reason: str) -> None:
         """There is no message for it: that is its delivery's end."""

@@ -31,6 +31,9 @@ class Account:
     #: Whether to send whole messages by BDAT, where the relay offers it (RFC 3030): `auto` where it
     #: has shown that it can (`ladder`), `on` without asking.
     chunking: Literal["auto", "on", "off"] = "off"
+    #: What to be notified of, where the relay offers it (RFC 3461): `NEVER`, or SUCCESS, FAILURE,
+    #: DELAY with commas; empty: nothing is said of it.
+    notify: str = ""
     #: An OAuth access token; each session has the one that is good then.
     token: str = field(default="", repr=False)
     #: Who gives out tokens: `microsoft365`, `google`, `custom`; empty: there are none.
@@ -72,6 +75,7 @@ class Account:
             allows_insecure_auth=relay.allow_insecure_auth,
             pipelining=relay.pipelining,
             chunking=relay.chunking if relay.pipeline_depth > 1 else _unless_told(relay),
+            notify="" if relay.dsn == "off" else relay.dsn.upper(),
             oauth=relay.oauth.provider if relay.oauth is not None else "",
             has_certificate=relay.client_cert_file is not None,
             tls_minimum=relay.tls_minimum,

@@ -89,14 +89,16 @@ class Carrying(Opening):
         """Whether whole messages leave one at a time, for the relay has yet to prove itself."""
         return not self._ladder.is_proven
 
-    def begin_whole(self, message: Message) -> Reply | None:
+    def begin_whole(self, message: Message, envelope_id: str = "") -> Reply | None:
         """Put the whole message into the output: it is in doubt until it is decided.
 
         Returns and raises as `begin`.
         """
         if self.phase is not Phase.READY or not self.sends_whole:
             raise LocalProtocolError("no chunks here")
-        envelope = address_message(message, self.capabilities)
+        envelope = address_message(
+            message, self.capabilities, notify=self._notify, envelope_id=envelope_id
+        )
         if isinstance(envelope, Reply):
             return envelope
         pieces = commands.chunk_pieces(message.data, message.tail, is_seen=message.is_clean)
@@ -113,16 +115,19 @@ class Carrying(Opening):
         self._transactions.append(transaction)
         return None
 
-    def begin(self, message: Message) -> Reply | None:
+    def begin(self, message: Message, envelope_id: str = "") -> Reply | None:
         """Put the message's envelope into the output.
 
+        `envelope_id`: what a notification (RFC 3461) is to tell it by; empty: nothing.
         Returns a Reply where the relay need not be asked (`envelope.address_message`): then
         nothing began. Raises LocalProtocolError for a message or address that must not leave, and
         where another message is in the way (`can_begin`).
         """
         if not self.can_begin:
             raise LocalProtocolError("one message at a time")
-        envelope = address_message(message, self.capabilities)
+        envelope = address_message(
+            message, self.capabilities, notify=self._notify, envelope_id=envelope_id
+        )
         if isinstance(envelope, Reply):
             return envelope
         pieces = commands.body_pieces(message.data, message.tail, is_seen=message.is_clean)

@@ -90,19 +90,29 @@ def auth_response(response: str) -> bytes:
     return _word(response) + CRLF if response else CRLF
 
 
-def mail_from(sender: str, *, size: int = 0, is_8bit: bool = False, is_utf8: bool = False) -> bytes:
-    """`MAIL FROM` with SIZE (RFC 1870; 0: not given), BODY (RFC 6152) and SMTPUTF8 (RFC 6531)."""
+def mail_from(
+    sender: str,
+    *,
+    size: int = 0,
+    is_8bit: bool = False,
+    is_utf8: bool = False,
+    wishes: bytes = b"",
+) -> bytes:
+    """`MAIL FROM` with SIZE (RFC 1870; 0: not given), BODY (RFC 6152) and SMTPUTF8 (RFC 6531).
+
+    `wishes`: further parameters, as `notifications` makes them.
+    """
     line = b"MAIL FROM:" + path(sender)
     if size:
         line += b" SIZE=%d" % size
     if is_8bit:
         line += b" BODY=8BITMIME"
-    return line + (b" SMTPUTF8\r\n" if is_utf8 else CRLF)
+    return line + wishes + (b" SMTPUTF8\r\n" if is_utf8 else CRLF)
 
 
-def rcpt_to(address: str) -> bytes:
-    """`RCPT TO:<address>`."""
-    return b"RCPT TO:" + _path(address) + CRLF
+def rcpt_to(address: str, wishes: bytes = b"") -> bytes:
+    """`RCPT TO:<address>`; `wishes` as for `mail_from`."""
+    return b"RCPT TO:" + _path(address) + wishes + CRLF
 
 
 def is_clean(data: bytes) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from notifier.locale import _
 from notifier.model import Reply
-from notifier.smtp import commands
+from notifier.smtp import commands, notifications
 
 if TYPE_CHECKING:
     from notifier.model import Message
@@ -35,7 +35,9 @@ class Capabilities:
     has_size: bool = False
     #: RFC 3030.
     has_chunking: bool = False
-    #: RFC 2034. Noted: enhanced codes are read wherever they stand.
+    #: RFC 3461.
+    has_dsn: bool = False
+    #: RFC 2034. Enhanced codes are read wherever they stand.
     has_enhanced_codes: bool = False
     #: The largest message in bytes; 0: not said.
     largest_message: int = 0
@@ -69,14 +71,20 @@ def read_capabilities(reply: Reply) -> Capabilities:
         has_smtputf8="SMTPUTF8" in keywords,
         has_size="SIZE" in keywords,
         has_chunking="CHUNKING" in keywords,
+        has_dsn="DSN" in keywords,
         has_enhanced_codes="ENHANCEDSTATUSCODES" in keywords,
         largest_message=int(size) if size.isdecimal() and size.isascii() and len(size) < 20 else 0,  # noqa: PLR2004 - RFC 1870: at most 20 digits
         mechanisms=tuple(dict.fromkeys(mechanisms)),
     )
 
 
-def address_message(message: Message, relay: Capabilities) -> tuple[bytes, bytes] | Reply:
+def address_message(
+    message: Message, relay: Capabilities, *, notify: str = "", envelope_id: str = ""
+) -> tuple[bytes, bytes] | Reply:
     """`MAIL FROM` and `RCPT TO` for the message, or the refusal that the relay need not be asked.
+
+    `notify`: what to be notified of, as `notifications` has it; empty: nothing is said of that, and
+    of `envelope_id` neither.
 
     Raises LocalProtocolError for an address that can't stand in an envelope.
     """
@@ -84,7 +92,7 @@ def address_message(message: Message, relay: Capabilities) -> tuple[bytes, bytes
     is_8bit = message.is_8bit or not data.isascii()
     is_utf8 = message.needs_smtputf8 or not (message.address.isascii() and message.sender.isascii())
     if (is_8bit or is_utf8 or relay.largest_message) and (
-        objection := _objection(message.size, relay, is_8bit=is_8bit, is_utf8=is_utf8)
+        objection := _objection(message, relay, is_8bit=is_8bit, is_utf8=is_utf8)
     ):
         return objection
     mail = commands.mail_from(
@@ -92,18 +100,43 @@ def address_message(message: Message, relay: Capabilities) -> tuple[bytes, bytes
         size=message.size if relay.has_size else 0,
         is_8bit=is_8bit,
         is_utf8=is_utf8,
+        wishes=notifications.of_envelope(envelope_id) if notify else b"",
     )
-    return mail, commands.rcpt_to(message.address)
+    address = message.address
+    wishes = notifications.of_recipient(notify, address) if notify else b""
+    return mail, commands.rcpt_to(address, wishes)
 
 
-def _objection(size: int, relay: Capabilities, *, is_8bit: bool, is_utf8: bool) -> Reply | None:
+def _objection(
+    message: Message, relay: Capabilities, *, is_8bit: bool, is_utf8: bool
+) -> Reply | None:
+    size = message.size
     if relay.largest_message and size > relay.largest_message:
         text = _("Not sent: the message has {size} bytes, and the relay takes {limit}.")
         return Reply(552, "5.3.4", text.format(size=size, limit=relay.largest_message))
     if is_utf8 and not relay.has_smtputf8:
-        text = _("Not sent: the address has letters beyond ASCII, and the relay can't carry them.")
-        return Reply(553, "5.6.7", text)
+        return Reply(553, "5.6.7", _why_not_utf8(message))
     if is_8bit and not relay.has_8bitmime and not is_utf8:
         text = _("Not sent: the message has 8-bit text, and the relay takes 7-bit text only.")
         return Reply(554, "5.6.3", text)
     return None
+
+
+def _why_not_utf8(message: Message) -> str:
+    """What of the message needs SMTPUTF8, by name."""
+    if not message.address.isascii():
+        text = _(
+            "Not sent: {address} has letters beyond ASCII before the @, and the relay can't carry "
+            "them (it does not offer SMTPUTF8)."
+        )
+        return text.format(address=message.address)
+    if not message.sender.isascii():
+        text = _(
+            "Not sent: the sender {address} has letters beyond ASCII before the @, and the relay "
+            "can't carry them (it does not offer SMTPUTF8)."
+        )
+        return text.format(address=message.sender)
+    return _(
+        "Not sent: an address in the message's headers has letters beyond ASCII before the @, and "
+        "the relay can't carry them (it does not offer SMTPUTF8)."
+    )

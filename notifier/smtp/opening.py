@@ -42,6 +42,7 @@ class Opening:
         "_is_testing",
         "_is_watched",
         "_ladder",
+        "_notify",
         "_out",
         "_parser",
         "_pipelines",
@@ -78,6 +79,8 @@ class Opening:
         self._out: list[bytes] = []
         self._events: list[Event] = []
         self._ladder = ladder or Ladder.of(account)
+        #: What to be notified of, where the relay offers that.
+        self._notify = ""
         self._pipelines = False
         self._is_testing = False
         self._was_tested = False
@@ -127,6 +130,7 @@ class Opening:
 
     def _learn(self, _awaited: Awaited, reply: Reply) -> None:
         self.capabilities = found = read_capabilities(reply)
+        self._notify = self.account.notify if found.has_dsn else ""
         step = self._ladder.step
         self._pipelines = step >= Step.PIPELINED and found.has_pipelining
         self.sends_whole = (
@@ -139,6 +143,7 @@ class Opening:
 
     def _learn_nothing(self, _awaited: Awaited, _reply: Reply) -> None:
         self.capabilities = NO_CAPABILITIES
+        self._notify = ""
         self._pipelines = self.sends_whole = False
         self._go_up()
 

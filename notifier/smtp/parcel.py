@@ -17,6 +17,8 @@ class Parcel:
 
     id: int
     message: Message
+    #: What a notification (RFC 3461) is to tell it by; ASCII, empty: nothing.
+    envelope_id: str = ""
 
 
 class Feed(Protocol):

@@ -108,6 +108,8 @@ class Pool:
         self._on_event = on_event or (lambda _kind, _text: None)
         self._redial = redial or Redial(relay.connect_attempts, self._random)
         self._feed: Feed
+        #: Connections that there may be now, `max_connections` at most.
+        self._most = relay.max_connections
         self._couriers: set[Courier] = set()
         self._idle: list[Courier] = []
         self._openings: set[asyncio.Task[None]] = set()
@@ -129,7 +131,7 @@ class Pool:
         busy = len(self._couriers) - len(self._idle)
         return (
             f"<Pool {self._dialler.account.name}: {busy} busy, {len(self._idle)} idle, "
-            f"{len(self._openings)} opening, window {self._window}/{self._relay.max_connections}>"
+            f"{len(self._openings)} opening, window {self._window}/{self._most}>"
         )
 
     @property
@@ -165,6 +167,13 @@ class Pool:
         self._is_stopping = True
         self._stir()
 
+    def limit(self, most: int) -> None:
+        """Have no more connections than these from now on; those beyond finish what they hold."""
+        if most != self._most:
+            self._most = most
+            self._window = max(1, min(self._window, most))
+            self._stir()
+
     def plan(self, now: float) -> Plan:
         """What is to be done at that instant; changes nothing."""
         if self._is_stopping or self._is_exhausted:
@@ -177,6 +186,8 @@ class Pool:
             for courier in self._couriers
             if now >= courier.expires_at and not courier.is_worn and courier not in self._idle
         )
+        if self.size > self._most:
+            close, retire = self._shrink(close, retire)
         return Plan(
             connect=wanted if now >= self._retry_at else 0,
             close=close,
@@ -185,10 +196,24 @@ class Pool:
             is_done=False,
         )
 
+    def _shrink(
+        self, close: tuple[Courier, ...], retire: tuple[Courier, ...]
+    ) -> tuple[tuple[Courier, ...], tuple[Courier, ...]]:
+        """So many more that no more are left than there may be; idle ones first."""
+        leaving = {*close, *retire, *(it for it in self._couriers if it.is_worn)}
+        spare = [it for it in self._idle if it not in leaving]
+        spare += [it for it in self._couriers if it not in leaving and it not in self._idle]
+        spare = spare[: max(0, self.size - len(leaving) - self._most)]
+        idle = set(self._idle)
+        return (
+            (*close, *(it for it in spare if it in idle)),
+            (*retire, *(it for it in spare if it not in idle)),
+        )
+
     def _wanted(self) -> int:
         if not self._is_fed or self._idle:
             return 0
-        return max(0, min(self._window, self._relay.max_connections) - self.size)
+        return max(0, min(self._window, self._most) - self.size)
 
     def _leaves_at(self, courier: Courier) -> float:
         return min(courier.expires_at, courier.idle_since + self._relay.idle_timeout)
@@ -399,7 +424,7 @@ class Pool:
         """The relay took a message: there may be one more connection."""
         self.stats.accepted += 1
         self._failures = 0
-        if self._window < self._relay.max_connections and self._clock() >= self._calm_until:
+        if self._window < self._most and self._clock() >= self._calm_until:
             self._window += 1
 
     def crash(self, exc: BaseException) -> None:
