@@ -56,7 +56,10 @@ GRACE = 30.0
 PAGES = 4
 #: Seconds for a worker to be compiled and ready.
 START_SECONDS = 60.0
-
+#: Bytes that may wait in a worker's line: a batch of ordinary messages is 230 kB, for which Linux's
+#: own 208 kB are just too few, so that the worker stood still until the loop had time to read.
+#: (Measured: the two cores idle for 9 to 10 % of the time instead of 14 %.)
+BUFFER = 1 << 20
 #: Workers in a row that may be lost before one of them made anything.
 BARREN = 3
 
@@ -143,6 +146,7 @@ class Workshop:
                 return
             with theirs:
                 try:
+                    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
                     process = _start(theirs)
                 except OSError:
                     ours.close()
