@@ -11,10 +11,12 @@ from itertools import product
 
 #: The steps of a session and of a message, in order.
 SESSION = ("connect", "greeting", "ehlo", "helo", "starttls", "ehlo after tls", "auth")
+#: Before its first whole message a relay gets a chunk of no message, and EHLO behind it.
+TEST = ("stray chunk", "witness")
 ENVELOPE = ("mail", "rcpt", "data")
 MESSAGE = (*ENVELOPE, "lone dot", "end of data", "bdat", "rset")
 LEAVE = ("noop", "quit")
-STEPS = (*SESSION, *MESSAGE, *LEAVE)
+STEPS = (*SESSION, *TEST, *MESSAGE, *LEAVE)
 #: What a relay may do instead of the reply that is due.
 FAULTS = (
     "4yz",
@@ -30,8 +32,10 @@ FAULTS = (
     "split",
     "extra reply",
 )
-#: Commands one by one; envelopes at once and beside the body before; whole messages, several.
-MODES = ("lockstep", "pipelined", "chunked")
+#: Commands one by one; envelopes at once and beside the body before; whole messages, several; the
+#: same as it comes by itself, once the relay has shown with three messages that it can.
+MODES = ("lockstep", "pipelined", "chunked", "by itself")
+WHOLE = frozenset({"chunked", "by itself"})
 #: Of the three messages that are under way when it happens; of three connections, where the step
 #: comes once in each.
 PLACES = ("first", "middle", "last")
@@ -64,7 +68,7 @@ class Case:
         reply to BDAT for all that anybody can know. (Behind the one to MAIL it pushes the reply to
         RCPT into that place, and its enhanced code gives it away.)
         """
-        return (self.mode, self.step, self.fault) == ("chunked", "rcpt", "extra reply")
+        return self.mode in WHOLE and (self.step, self.fault) == ("rcpt", "extra reply")
 
 
 #: Cases that can't be, and why.
@@ -86,12 +90,16 @@ IMPOSSIBLE = (
         "only a DATA that left before RCPT was refused can be answered 354 for nobody",
     ),
     (
-        lambda case: case.step in {"data", "end of data"} and case.mode == "chunked",
+        lambda case: case.step in {"data", "end of data"} and case.mode in WHOLE,
         "BDAT is in the place of DATA and the end of data",
     ),
     (
-        lambda case: case.step == "bdat" and case.mode != "chunked",
+        lambda case: case.step == "bdat" and case.mode not in WHOLE,
         "BDAT is what chunked means",
+    ),
+    (
+        lambda case: case.step in TEST and (case.mode != "by itself" or case.place == "last"),
+        "a relay is tested by itself only, and until it has shown that it can",
     ),
 )
 

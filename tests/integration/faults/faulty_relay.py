@@ -19,6 +19,7 @@ GOOD = {
     "mail": "250 2.1.0 Ok",
     "rcpt": "250 2.1.5 Ok",
     "data": "354 go on",
+    "stray chunk": "503 5.5.1 MAIL first",
     "lone dot": "554 5.5.1 nobody to send it to",
     "rset": "250 2.0.0 Ok",
     "quit": "221 2.0.0 bye",
@@ -102,6 +103,7 @@ class Conversation(asyncio.Protocol):
         self._is_over = False
         self._sender = self._address = None
         self._is_in_body = False
+        self._was_tested = False
 
     def connection_made(self, transport):
         self._transport = transport
@@ -135,7 +137,8 @@ class Conversation(asyncio.Protocol):
         ]
         lines = [f"250-{word}" for word in ("relay.example", *words)]
         lines[-1] = lines[-1].replace("-", " ", 1)
-        self._say("ehlo after tls" if self._is_secure else "ehlo", "\r\n".join(lines))
+        first = "ehlo after tls" if self._is_secure else "ehlo"
+        self._say("witness" if self._was_tested else first, "\r\n".join(lines))
 
     def _hear_helo(self, _argument):
         self._say("helo", GOOD["helo"])
@@ -217,8 +220,10 @@ class Conversation(asyncio.Protocol):
         if self._address is not None:
             if self._finish("bdat", self._address, data):
                 self._sender = self._address = None  # a refused one leaves the transaction open
+        elif self._sender is None:
+            self._was_tested = True
+            self._say("stray chunk", GOOD["stray chunk"])
         else:
-            self._relay.endings.append(Ending("", "554"))
             self._write("554 5.5.1 nobody to send it to")
         return True
 
