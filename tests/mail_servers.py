@@ -136,6 +136,8 @@ class Server:
     name = ""
     #: Whether it takes messages by BDAT (RFC 3030).
     has_chunking = True
+    #: It offers ENHANCEDSTATUSCODES besides, and takes what tests it for whole messages.
+    earns_chunks = False
 
     def __init__(self):
         self.port = free_port()
@@ -173,6 +175,7 @@ class Postfix(Server):
     """Debian's Postfix as installed, with a configuration and queue of its own."""
 
     name = "Postfix"
+    earns_chunks = True
 
     def __init__(self, settings=""):
         """`settings`: further lines for main.cf."""
