@@ -12,7 +12,9 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from notifier.delivery.outlet import Outlet
-from notifier.errors import NotifierError, RelayError
+from notifier.errors import NotifierError, RelayError, RelayUnreachable
+from notifier.ledger.relays import Trouble, Wish
+from notifier.model import Stage
 from notifier.smtp.pool import Pool
 from notifier.smtp.redial import Redial
 from notifier.smtp.transcript import check
@@ -41,6 +43,10 @@ class Branch:
         self._desk = desk
         self._supply = supply
         self._failures = 0
+        #: Seconds that are left of an earlier wait.
+        self._first_wait = 0.0
+        #: Connections that are this process'.
+        self._slots = line.relay.max_connections
         self._outlet, self._pool = self._make()
         #: Why it is not in use; None while it is.
         self.trouble: RelayError | None = None
@@ -58,6 +64,17 @@ class Branch:
     def connections(self) -> int:
         """Connections that are open or being opened."""
         return self._pool.size
+
+    def wish(self) -> Wish:
+        """What it has and wants of its relay's connections."""
+        is_in_use = self.trouble is None
+        wants = is_in_use and self._outlet.is_busy
+        return wish_of(self.line, self._pool, wants=wants, is_in_use=is_in_use)
+
+    def allow(self, most: int) -> None:
+        """So many connections are this process'."""
+        self._slots = most
+        self._pool.limit(most)
 
     @property
     def outlet(self) -> Outlet:
@@ -118,10 +135,23 @@ class Branch:
             raise trouble
         return trouble
 
+    def recall(self, trouble: Trouble) -> bool:
+        """Go on with what the ledger knows: whether it is still to be left alone."""
+        left = (trouble.until or 0.0) - self._desk.clock()
+        if left <= 0:
+            return False
+        self.trouble = RelayUnreachable(trouble.why, stage=Stage.CONNECT)
+        self._first_wait = min(left, RETURN_LONGEST)
+        return True
+
     async def come_back(self) -> bool:
         """Wait until the relay answers again; False where the run is over before."""
         self._failures = 1 if self._pool.stats.accepted else self._failures + 1
-        while await self._supply.sleep(self._wait()):
+        while True:
+            wait, self._first_wait = self._first_wait or self._wait(), 0.0
+            await self._note(wait)
+            if not await self._supply.sleep(wait):
+                return False
             if await self._answers():
                 self._outlet, self._pool = self._make()
                 self.trouble = None
@@ -129,7 +159,13 @@ class Branch:
                 self._moved_at = self._desk.steady()
                 return True
             self._failures += 1
-        return False
+
+    async def _note(self, wait: float) -> None:
+        """Have the ledger know, for others and for later."""
+        desk, now = self._desk, self._desk.clock()
+        why = self.trouble.message if self.trouble is not None else ""
+        trouble = Trouble(self.line.name, why, now, now + wait)
+        await desk.writer.call(desk.ledger.set_relay_trouble, trouble)
 
     def _wait(self) -> float:
         return min(RETURN_LONGEST, RETURN_FIRST * 2.0 ** min(self._failures - 1, 16))
@@ -152,4 +188,13 @@ class Branch:
         outlet = Outlet(self.line, terms, desk, self._supply)
         attempts = min(relay.connect_attempts, CONNECT_ATTEMPTS)
         random = Random()  # noqa: S311 - for spreading load, not for secrets
-        return outlet, Pool(relay, random=random, redial=Redial(attempts, random))
+        pool = Pool(relay, random=random, redial=Redial(attempts, random))
+        pool.limit(self._slots)
+        return outlet, pool
+
+
+def wish_of(line: Line, pool: Pool, *, wants: bool, is_in_use: bool = True) -> Wish:
+    """What a process has and wants of a relay's connections."""
+    most = line.relay.max_connections
+    works = is_in_use and pool.stats.accepted > 0
+    return Wish(line.name, most, most if wants else pool.size, pool.size, works)

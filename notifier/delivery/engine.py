@@ -27,6 +27,7 @@ from notifier.delivery.line import LEASE, Desk, Job, Route, keep_limits, open_li
 from notifier.delivery.progress import Progress
 from notifier.delivery.workshop import open_workshop
 from notifier.errors import GuardError, LedgerError, RelayError
+from notifier.ledger.relays import Trouble
 from notifier.ledger.writer import Writer
 from notifier.locale import _
 from notifier.model import RunState, State
@@ -44,6 +45,8 @@ __all__ = ["Job", "Route", "deliver"]
 
 #: Seconds between two looks at the clock, the run's state and the progress.
 TICK = 0.25
+#: Seconds between two exchanges with whoever sends through the same relays.
+SHARING = 1.0
 #: Seconds for which the loop keeps Python's lock from the writer's thread. At Python's own 5 ms a
 #: transaction of 64 took 20 ms while messages were being made, most of it waiting for the lock.
 TURN = 0.001
@@ -73,11 +76,23 @@ class _Engine:
         self._desk = desk
         self._sender = sender
         self._beat_at = 0.0
+        self._shared_at = 0.0
         self.stop = asyncio.Event()
         self.on_progress: Callable[[Progress], None] | None = None
 
     async def run(self) -> None:
         """Deliver until there is nothing left, or a reason to stop."""
+        try:
+            await self._run()
+        except RelayError as exc:
+            desk, now = self._desk, self._desk.clock()
+            for relay, why in self._sender.downs(exc).items():
+                trouble = Trouble(relay, why, since=now, until=None)
+                await desk.writer.call(desk.ledger.set_relay_trouble, trouble)
+            raise
+
+    async def _run(self) -> None:
+        await self._share(self._desk.steady())
         ticker = asyncio.create_task(self._tick())
         try:
             await self._sender.run()
@@ -86,6 +101,7 @@ class _Engine:
             await asyncio.gather(ticker, return_exceptions=True)
             with contextlib.suppress(LedgerError):  # what was granted counts as used, then
                 await self._desk.grants.close()
+                await self._share(self._desk.steady())
             await self._tell()
         if self._sender.failure is not None:
             raise self._sender.failure
@@ -102,12 +118,26 @@ class _Engine:
         desk, now = self._desk, self._desk.steady()
         desk.grants.tidy(now)
         self._sender.look(now)
+        if now - self._shared_at > SHARING:
+            await self._share(now)
         if now - self._beat_at > LEASE / 3:
             self._beat_at = now
             if not await desk.writer.call(desk.ledger.heartbeat, desk.worker_id):
                 self._sender.drop_claims()
         run = await desk.writer.call(desk.ledger.get_run, desk.job.run.id)
         return run.state is RunState.ACTIVE
+
+    async def _share(self, now: float) -> None:
+        """Share connections and paces with whoever sends through the same relays."""
+        desk, sender = self._desk, self._sender
+        self._shared_at = now
+        news = [row for line in sender.lines for row in line.heed.news()]
+        shared = await desk.writer.call(
+            desk.ledger.sync_relays, desk.worker_id, sender.wishes(), news
+        )
+        sender.allow(shared.slots)
+        for line in sender.lines:
+            line.heed.adopt(shared.paces, shared.senders[line.name], now)
 
     async def _tell(self) -> None:
         desk = self._desk

@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
-from notifier.delivery.branch import Branch
+from notifier.delivery.branch import Branch, wish_of
 from notifier.delivery.dues import Dues
 from notifier.delivery.feed import RunFeed
 from notifier.delivery.shares import Share
@@ -30,10 +30,11 @@ from notifier.locale import _
 from notifier.smtp.pool import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from notifier.delivery.line import Desk, Line
     from notifier.errors import RelayError
+    from notifier.ledger.relays import Trouble, Wish
 
 
 class Sender(Protocol):
@@ -57,6 +58,15 @@ class Sender(Protocol):
     @property
     def connections(self) -> int:
         """Connections that are open or being opened."""
+
+    def wishes(self) -> list[Wish]:
+        """What it has and wants of its relays' connections."""
+
+    def allow(self, slots: Mapping[str, int]) -> None:
+        """So many connections to each relay are this process'."""
+
+    def downs(self, error: RelayError) -> dict[str, str]:
+        """Why each relay that can't be used can't, where `error` ended the run."""
 
     def limit(self, now: float) -> str:
         """Why nothing moves, in words; empty while something does."""
@@ -107,6 +117,18 @@ class Single:
         """Connections that are open or being opened."""
         return self._pool.size
 
+    def wishes(self) -> list[Wish]:
+        """What it has and wants of its relay's connections."""
+        return [wish_of(self._line, self._pool, wants=True)]
+
+    def allow(self, slots: Mapping[str, int]) -> None:
+        """So many connections are this process'."""
+        self._pool.limit(slots[self._line.name])
+
+    def downs(self, error: RelayError) -> dict[str, str]:
+        """Why the relay can't be used."""
+        return {self._line.name: error.message}
+
     def limit(self, now: float) -> str:
         """Why nothing moves, in words; empty while something does."""
         return self._line.limit(now) if self._feed.limited_for > 0 else ""
@@ -143,6 +165,7 @@ class Fleet:
 
     async def run(self) -> None:
         """Send until there is nothing left, or a reason to stop; raises RelayError."""
+        await self._recall()
         self._listen()
         tasks = [asyncio.create_task(self._work(branch)) for branch in self._branches]
         filler = asyncio.create_task(self._supply.fill())
@@ -169,6 +192,19 @@ class Fleet:
         """Connections that are open or being opened."""
         return sum(branch.connections for branch in self._branches)
 
+    def wishes(self) -> list[Wish]:
+        """What it has and wants of its relays' connections."""
+        return [branch.wish() for branch in self._branches]
+
+    def allow(self, slots: Mapping[str, int]) -> None:
+        """So many connections to each relay are this process'."""
+        for branch in self._branches:
+            branch.allow(slots[branch.line.name])
+
+    def downs(self, error: RelayError) -> dict[str, str]:  # noqa: ARG002 - it tells of all of them
+        """Why each relay that can't be used can't."""
+        return {it.line.name: it.trouble.message for it in self._branches if it.trouble is not None}
+
     def limit(self, now: float) -> str:
         """Why nothing moves, in words; empty while something does."""
         told = [branch.limit(now) for branch in self._branches if branch.trouble is None]
@@ -194,11 +230,24 @@ class Fleet:
         """What was claimed is not ours any more."""
         self._supply.lose()
 
+    async def _recall(self) -> None:
+        """Leave alone what was down a moment ago, unless that is all there is."""
+        desk = self._desk
+        found = {it.relay: it for it in await _troubles(desk)}
+        known = [branch for branch in self._branches if branch.line.name in found]
+        if len(known) == len(self._branches):
+            return
+        for branch in known:
+            branch.recall(found[branch.line.name])
+
     async def _work(self, branch: Branch) -> None:
         try:
-            while (trouble := await branch.work_once()) is not None:
-                branch.trouble = trouble
-                if self._supply.is_closed or not self._goes_on() or not await branch.come_back():
+            while True:
+                if branch.trouble is None:
+                    branch.trouble = await branch.work_once()
+                    if branch.trouble is None or self._supply.is_closed or not self._goes_on():
+                        return
+                if not await branch.come_back():
                     return
                 self._listen()
         except Exception as exc:  # noqa: BLE001 - whatever it is, the run must end and tell it
@@ -231,6 +280,10 @@ class Fleet:
         self._desk.writer.on_lost = forget
         if self._desk.workshop is not None:
             self._desk.workshop.on_change = self._supply.stir
+
+
+async def _troubles(desk: Desk) -> list[Trouble]:
+    return (await desk.writer.call(desk.ledger.relay_standing)).troubles
 
 
 def _all_down(troubles: Sequence[RelayError]) -> RelayError:

@@ -118,7 +118,7 @@ class Line:
         self.limits = tuple(limits)
         self.throttle = Throttle(ceiling, within=Throttle(self.limits))
         self.lanes = _make_lanes(route.relay, desk.grants)
-        self.heed = Heed(desk.rules, self.throttle, self.lanes)
+        self.heed = Heed(desk.rules, self.throttle, self.lanes, scope_of(self.name))
         self._desk = desk
         #: Made once: compiling takes a while.
         self._own = route.recipe.compile() if route.recipe is not None else None
@@ -169,10 +169,16 @@ class Line:
         return _("held back by the limit {rate}").format(rate=limit) if limit else ""
 
 
+def scope_of(relay: str, domain: str = "") -> str:
+    """What the ledger calls a relay's limits and paces, or those of a domain behind it."""
+    return f"relay {relay} @{domain}" if domain else f"relay {relay}"
+
+
 async def open_line(desk: Desk, route: Route, ceiling: Sequence[Allowance]) -> Line:
     """The relay, its limits knowing what was used before."""
-    scope = f"relay {route.relay.name}"
-    limits = await keep_limits(desk, scope, route.relay.rate, route.relay.name, None)
+    limits = await keep_limits(
+        desk, scope_of(route.relay.name), route.relay.rate, route.relay.name, None
+    )
     return Line(desk, route, limits, ceiling)
 
 
@@ -190,7 +196,7 @@ def _make_lanes(relay: RelaySettings, grants: Grants) -> Lanes:
     """The limits of the domains behind the relay; their grants come with their first message."""
 
     def make_throttle(domain: str, limits: DomainSettings) -> Throttle:
-        scope = f"relay {relay.name} @{domain}"
+        scope = scope_of(relay.name, domain)
         return Throttle([Allowance(scope, rate, grants) for rate in tightest(limits.rate)])
 
     return Lanes(relay.domains, make_throttle)

@@ -13,14 +13,16 @@ increase, on the clock and not by counting replies, so that a slow stream climbs
 One reply says it for all that were on their way: what was sent before the last decrease says
 nothing about the speed since, so a hundred refusals of one burst slow down once.
 
-Pure: the clock is an argument. A pace is this process' own, and is forgotten with it; two processes
-that send through one relay are both told to slow down, each by its own replies.
+Pure: the clock is an argument. Processes of one ledger share a pace: who heard last is right
+(`told`, `adopt`), and so many as send through the relay divide its speed (`sharers`). It outlives
+them all, in the ledger.
 """
 
 from __future__ import annotations
 
 from math import inf
 
+from notifier.ledger.relays import PaceRow
 from notifier.model import Rate
 
 #: Seconds after which a pace is where it was before it was slowed.
@@ -43,6 +45,7 @@ class Pace:
         "_single_until",
         "_slowed_at",
         "heard_at",
+        "sharers",
         "why",
     )
 
@@ -57,6 +60,8 @@ class Pace:
         self.heard_at = -inf
         #: The reply that it goes by.
         self.why = ""
+        #: Processes that send at this pace, itself included: each has its part of it.
+        self.sharers = 1
 
     def __repr__(self) -> str:
         return f"<Pace {self._low:g}/s at {self._slowed_at:g}, paused until {self._paused_until:g}>"
@@ -77,7 +82,7 @@ class Pace:
         self._before = max(before, self._recovered(now))
         self._low = max(min(wanted, before), FLOOR)
         self._slowed_at = self.heard_at = now
-        self._next_at = now + 1 / self._low
+        self._next_at = now + self.sharers / self._low
 
     def pause(self, now: float, seconds: float) -> None:
         """Send nothing for so long."""
@@ -88,6 +93,29 @@ class Pace:
         """Have one message on its way at a time, until `RECOVERY` is over."""
         self._single_until = now + RECOVERY
         self.heard_at = now
+
+    def told(self, scope: str) -> PaceRow:
+        """What it was told, for the ledger and for others."""
+        return PaceRow(
+            scope,
+            self._low,
+            self._before,
+            self._slowed_at,
+            self._paused_until,
+            self._single_until,
+            self.heard_at,
+            self.why,
+        )
+
+    def adopt(self, row: PaceRow, now: float) -> None:
+        """Go by what somebody else was told, where that is newer."""
+        if row.heard_at <= self.heard_at:
+            return
+        self._low, self._before, self._slowed_at = row.low, row.usual, row.slowed_at
+        self._paused_until, self._single_until = row.paused_until, row.single_until
+        self.heard_at, self.why = row.heard_at, row.why
+        speed = self.speed(now)
+        self._next_at = now + self.sharers / speed if speed < inf else -inf
 
     # --- what it says --------------------------------------------------------------------------
 
@@ -130,7 +158,7 @@ class Pace:
             self._low = self._before = inf
             self._next_at = -inf
         else:
-            self._next_at = now + 1 / speed
+            self._next_at = now + self.sharers / speed
 
     def withdraw(self, instant: float) -> None:
         """What was counted at that instant did not leave: the next need not wait for it."""

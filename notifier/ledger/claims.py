@@ -56,7 +56,7 @@ def senders(db: sqlite3.Connection, run_id: int, now: float) -> list[Sender]:
 
 def _living(db: sqlite3.Connection, rows: list[tuple[int, str, int]], now: float) -> list[Sender]:
     here = socket.gethostname()
-    return [Sender(host, pid) for number, host, pid in rows if not _is_dead(db, number, now, here)]
+    return [Sender(host, pid) for number, host, pid in rows if not is_dead(db, number, now, here)]
 
 
 def beat(db: sqlite3.Connection, worker_id: int, now: float) -> bool:
@@ -126,7 +126,7 @@ def recover(
         "SELECT DISTINCT worker_id FROM delivery WHERE worker_id IS NOT NULL AND run_id = ?",
         (run_id,),
     ).fetchall()
-    dead = [worker for (worker,) in holders if _is_dead(db, worker, now, host)]
+    dead = [worker for (worker,) in holders if is_dead(db, worker, now, host)]
     if not dead:
         return Recovered()
     found = _take_from(db, dead, now, run_id=run_id, resends_doubt=resends_doubt)
@@ -138,7 +138,8 @@ def recover(
     return found
 
 
-def _is_dead(db: sqlite3.Connection, worker_id: int, now: float, host: str) -> bool:
+def is_dead(db: sqlite3.Connection, worker_id: int, now: float, host: str) -> bool:
+    """Whether the worker has ended, is silent for too long, or its process is gone."""
     row = db.execute(
         "SELECT host, pid, process_started, heartbeat_at + lease_seconds, ended_at FROM worker"
         " WHERE id = ?",

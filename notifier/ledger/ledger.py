@@ -27,6 +27,7 @@ from notifier.ledger import (
     outcomes,
     permits,
     processes,
+    relays,
     runs,
     statements,
     suppressions,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
     from notifier.ledger.connection import Store
     from notifier.ledger.permits import Ask, Back, Grant
+    from notifier.ledger.relays import PaceRow, Shared, Standing, Trouble, Wish
     from notifier.model import Rate, Recipient, Rejection, RunState, State
 
 __all__ = [
@@ -322,6 +324,7 @@ class Ledger:
         """Have a limit of the relay's, or of one run's, know what was sent before it was kept."""
         with self._store.write() as db:
             permits.sweep(db, now)
+            relays.sweep(db, now)
             used = history.recent_attempts(
                 db, relay, now - rate.seconds, rate.count, run_id, now=now
             )
@@ -342,6 +345,32 @@ class Ledger:
             return shift
         with self._store.write() as db:
             return permits.timebase(db, boot, shift)
+
+    # --- relays ------------------------------------------------------------------------------
+
+    def sync_relays(
+        self, worker_id: int, wishes: Sequence[Wish], paces: Sequence[PaceRow]
+    ) -> Shared:
+        """Tell what a process has, wants and heard of its relays; what it may have of them."""
+        with self._store.write() as db:
+            return relays.sync(
+                db, worker_id, wishes, paces, now=self._clock(), host=socket.gethostname()
+            )
+
+    def set_relay_trouble(self, trouble: Trouble) -> None:
+        """A relay can't be used; `sync_relays` says when it works again."""
+        with self._store.write() as db:
+            relays.set_trouble(db, trouble)
+
+    def relay_standing(self) -> Standing:
+        """What is known of all relays."""
+        with self._store.alone() as db:
+            return relays.standing(db, self._clock(), socket.gethostname())
+
+    def used(self, scope: str, rate: Rate, now: float) -> int:
+        """How much of a limit is used up, what is granted included."""
+        with self._store.alone() as db:
+            return permits.used(db, scope, rate, now)
 
     # --- suppressions ------------------------------------------------------------------------
 

@@ -186,6 +186,16 @@ def take_up(
         _insert(db, scope, rate, len(part), min(part[-1], now))
 
 
+def used(db: sqlite3.Connection, scope: str, rate: Rate, now: float) -> int:
+    """How many permits of the limit count against it now; changes nothing."""
+    (found,) = db.execute(
+        "SELECT coalesce(sum(permits), 0) FROM permit"
+        " WHERE scope = ? AND seconds = ? AND until > ?",
+        (scope, rate.seconds, now - rate.seconds - SLACK),
+    ).fetchone()
+    return int(found)
+
+
 def sweep(db: sqlite3.Connection, now: float) -> None:
     """Take away what has long mattered to nobody."""
     db.execute("DELETE FROM permit WHERE until + seconds < ?", (now - AGE,))

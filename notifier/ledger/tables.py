@@ -300,3 +300,49 @@ class Timebase(LedgerTable, table=True):
     boot: str = Field(primary_key=True, sa_type=Txt)
     #: Unix time less the machine's steady clock, in seconds.
     shift: float = Field(sa_type=REAL)
+
+
+class Pace(LedgerTable, table=True):
+    """How much slower a relay, or a domain behind it, is sent to since a reply asked for it."""
+
+    __table_args__ = _strict(sqlite_with_rowid=False)
+
+    #: `relay NAME`, or `relay NAME @domain`.
+    scope: str = Field(primary_key=True, sa_type=Txt)
+    #: Messages a second when it was slowed, and what it had been; infinite: it is not slowed.
+    low: float = Field(sa_type=REAL)
+    usual: float = Field(sa_type=REAL)
+    slowed_at: float = Field(sa_type=REAL)
+    paused_until: float = Field(sa_type=REAL)
+    single_until: float = Field(sa_type=REAL)
+    #: When a reply was heard last; who heard last is right.
+    heard_at: float = Field(sa_type=REAL)
+    #: The reply.
+    why: str = Field(sa_type=Txt)
+
+
+class Trouble(LedgerTable, table=True):
+    """A relay that can't be used."""
+
+    __table_args__ = _strict(sqlite_with_rowid=False)
+
+    relay: str = Field(primary_key=True, sa_type=Txt)
+    why: str = Field(sa_type=Txt)
+    since: float = Field(sa_type=REAL)
+    #: When it is tried again; null: when a run is resumed.
+    until: float | None = Field(default=None, sa_type=REAL)
+
+
+class Lease(LedgerTable, table=True):
+    """How many of a relay's connections a process may have (`relays.py`)."""
+
+    __table_args__ = _strict(sqlite_with_rowid=False)
+
+    relay: str = Field(primary_key=True, sa_type=Txt)
+    worker_id: int = Field(primary_key=True)
+    wanted: int
+    #: What it was told that it may have, or still has.
+    slots: int
+    open: int
+    #: When it told of itself last.
+    at: float = Field(sa_type=REAL)

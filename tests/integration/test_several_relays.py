@@ -10,11 +10,12 @@ import pytest
 
 from notifier.delivery import branch, dues, engine, grants, patience, supply
 from notifier.delivery.engine import Job, Route, deliver
-from notifier.errors import RelayUnreachable
+from notifier.errors import RelayRefused, RelayUnreachable
 from notifier.ledger.ledger import Ledger, NewRun
 from notifier.ledger.reports import Reader
 from notifier.model import Message, Rate, Recipient, RunState, State
 from notifier.settings import RelaySettings, RetrySettings
+from notifier.slowdowns import SlowdownRule
 
 #: Longer than any test takes, so that a run that hangs fails by its own limit.
 LIMIT = 20.0
@@ -352,3 +353,104 @@ def test_stopping_finishes_the_wire_and_gives_everything_back(school, relays):
     counts = school.ledger.counts(run.id)
     assert set(counts) == {State.PENDING, State.ACCEPTED}
     assert counts[State.ACCEPTED] == len(main.delivered) + len(second.delivered)
+
+
+# --- what outlives a process, and is shared by several ------------------------------------------
+
+
+def test_what_a_relay_asked_for_outlives_the_process(school, relays, monkeypatch):
+    """Slowed down in one run, it is sent to as slowly in the next, by the same words."""
+    main, _backup, _third = relays
+    rule = SlowdownRule(code=("450",), slow_to="20/second")
+    main.on("RCPT", "450 4.2.1 slower, please", nth=1)
+    first, second = school.run(1), school.run(8, "later")
+    seen = []
+
+    async def scene():
+        async with main:
+            await school.send(first, route("main", main), slowdowns=(rule,), waits=False)
+            began = asyncio.get_running_loop().time()
+            with school.another_ledger() as ledger:
+                await school.send(
+                    second,
+                    route("main", main),
+                    ledger=ledger,
+                    slowdowns=(rule,),
+                    on_progress=lambda it: seen.append(it.limited_by),
+                )
+            return asyncio.get_running_loop().time() - began
+
+    monkeypatch.setattr(engine, "SHARING", 0.01)
+    assert asyncio.run(scene()) > 0.25  # seven gaps of about 50 ms, at first
+    assert any("slower, please" in told for told in seen)
+    (pace,) = school.ledger.relay_standing().paces
+    assert pace.scope == "relay main"
+
+
+def test_a_relay_that_was_down_is_left_alone_after_a_restart(school, relays):
+    """Until its time has come: the first message goes to the other at once."""
+    main, backup, _third = relays
+    main.on("GREETING", "554 5.7.1 go away")
+    first, second = school.run(10), school.run(10, "later")
+
+    async def scene():
+        async with main, backup:
+            routes = route("main", main), route("backup", backup, priority=2)
+            await school.send(first, *routes)
+            tried = main.connections
+            with school.another_ledger() as ledger:
+                await school.send(second, *routes, ledger=ledger)
+            return tried
+
+    assert asyncio.run(scene()) == 1
+    assert main.connections == 1
+    assert len(backup.delivered) == 20
+    (trouble,) = school.ledger.relay_standing().troubles
+    assert trouble.relay == "main"
+    assert "go away" in trouble.why
+    assert trouble.until is not None
+
+
+def test_a_relay_that_stopped_a_run_is_known_and_forgiven_when_it_works(school, relays):
+    """One relay alone is always tried: a person said so. What it did before is told until then."""
+    main, _backup, _third = relays
+    main.on("GREETING", "554 5.7.1 go away", connection=1)
+    run = school.run(5)
+
+    async def scene():
+        async with main:
+            with pytest.raises(RelayRefused):
+                await school.send(run, route("main", main))
+            (trouble,) = school.ledger.relay_standing().troubles
+            school.ledger.resume(run.id)
+            await school.send(school.ledger.get_run(run.id), route("main", main))
+            return trouble
+
+    trouble = asyncio.run(scene())
+    assert "go away" in trouble.why
+    assert trouble.until is None
+    assert school.ledger.relay_standing().troubles == []
+
+
+def test_two_who_send_through_one_relay_share_its_connections(school, relays, monkeypatch):
+    """Together they never have more than the account allows, and both send."""
+    monkeypatch.setattr(engine, "SHARING", 0.02)
+    main, _backup, _third = relays
+    first, second = school.run(400), school.run(400, "other")
+
+    async def scene():
+        async with main:
+            account = {"max_connections": 4, "max_messages_per_connection": 10}
+            full = asyncio.Event()
+            main.hears = lambda _verb: full.set() if main.open_now == 4 else None
+            one = asyncio.create_task(school.send(first, route("main", main, **account)))
+            await full.wait()
+            other = school.another_ledger()
+            two = asyncio.create_task(
+                school.send(second, route("main", main, **account), ledger=other)
+            )
+            return await asyncio.gather(one, two)
+
+    assert asyncio.run(scene()) == [RunState.FINISHED, RunState.FINISHED]
+    assert main.most_open <= 5  # a connection that took its leave may still be closing
+    assert sum(taken(main).values()) == 800
