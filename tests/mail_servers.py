@@ -177,10 +177,10 @@ class Postfix(Server):
     name = "Postfix"
     earns_chunks = True
 
-    def __init__(self, settings=""):
-        """`settings`: further lines for main.cf."""
+    def __init__(self, settings="", home=None):
+        """`settings`: further lines for main.cf; `home`: where its folder is made."""
         super().__init__()
-        self.root = Path(tempfile.mkdtemp(prefix="notifier-postfix-"))
+        self.root = Path(tempfile.mkdtemp(prefix="notifier-postfix-", dir=home))
         for folder in ("etc", "queue", "data"):
             (self.root / folder).mkdir()
         self.root.chmod(0o755)

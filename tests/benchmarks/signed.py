@@ -24,6 +24,7 @@ CONNECTIONS = 32
 SETTINGS = """
 [dkim.rsa2027]
 domain = "nguyendu.example"
+selector = "rsa2027"
 key_file = "rsa.pem"
 """
 
