@@ -1,4 +1,4 @@
-"""`notifier relay check`: whether a relay answers, speaks TLS and takes our account."""
+"""`notifier relay check` and `list`: whether a relay takes our account, and how all are doing."""
 
 from __future__ import annotations
 
@@ -24,6 +24,26 @@ CHECK_HELP = N_(
     "its secrets.\n\n"
     "No message is sent. `sandbox` is always a relay: the one that `notifier sandbox` serves."
 )
+
+
+LIST_HELP = N_(
+    "List the relays: healthy, slowed down or paused, why and until when, open connections, and "
+    "how much of each limit is used up.\n\n"
+    "It is what the ledger knows from sending; no relay is asked."
+)
+
+
+def list_all(ctx: typer.Context, as_json: bool = options.JSON) -> None:
+    """Tell how each relay of the workspace is doing."""
+    from notifier.cli.relay_states import standings, tell_standings
+    from notifier.settings import SANDBOX
+
+    session = session_of(ctx)
+    found = standings(session, [*session.workspace.settings.relays, SANDBOX])
+    if as_json:
+        print_json([it.as_dict() for it in found])
+    else:
+        tell_standings(found, session.zone)
 
 
 def check(
@@ -126,3 +146,4 @@ def _as_dict(name: str, found: Transcript) -> dict[str, Any]:
 
 
 add_command(app, "check", check, CHECK_HELP)
+add_command(app, "list", list_all, LIST_HELP)

@@ -8,6 +8,7 @@ import typer
 
 from notifier.cli import options
 from notifier.cli.console import facts, print_json, say, suggest, table
+from notifier.cli.relay_states import standings, tell_standings
 from notifier.cli.session import session_of
 from notifier.cli.words import counts_line, spell_moment, spell_number, spell_seconds
 from notifier.locale import N_, _, ngettext
@@ -81,10 +82,13 @@ def status(ctx: typer.Context, run: str = options.RUN, as_json: bool = options.J
     run_id = session.find_run_id(run)
     with session.reader() as reader:
         summary = reader.summary(run_id)
+    found = standings(session, summary.relay.split(", "))
     if as_json:
-        print_json(summary.as_dict())
+        print_json({**summary.as_dict(), "relays": [it.as_dict() for it in found]})
     else:
         tell_summary(summary, session.zone)
+        if len(found) > 1 or any(it.why or it.connections or it.domains for it in found):
+            tell_standings(found, session.zone, title=_("Relays"))
         if not _tell_senders(session, run_id):
             suggest(*next_steps(summary))
     return 1 if has_failures(summary) else 0

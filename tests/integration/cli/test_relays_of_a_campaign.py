@@ -64,3 +64,32 @@ def test_an_unknown_relay_is_told_with_the_nearest(notifier, two_relays, tmp_pat
         assert result.code == 2
         assert "no relay named locl" in result.err
         assert "Did you mean local?" in result.err
+
+
+def test_relays_are_listed_with_what_is_known_of_them(notifier, two_relays):
+    """Before anything was sent all are healthy; afterwards the one that was down tells why."""
+    before = json.loads(notifier("relay", "list", "--json").out)
+    assert {it["relay"]: it["state"] for it in before} == {
+        "local": "healthy",
+        "main": "healthy",
+        "sandbox": "healthy",
+    }
+    assert notifier("send", "notice", "--live", "--yes").code == 0
+    after = {it["relay"]: it for it in json.loads(notifier("relay", "list", "--json").out)}
+    assert after["main"]["state"] == "down"
+    assert after["main"]["until"] > after["main"]["since"]
+    assert after["local"]["state"] == "healthy"
+    assert "can't be used" in notifier("relay", "list").out
+
+
+def test_the_status_of_a_run_tells_how_its_relays_are_doing(notifier, two_relays):
+    """For people, and for programs as one more key."""
+    assert notifier("send", "notice", "--live", "--yes").code == 0
+    status = json.loads(notifier("status", "1", "--json").out)
+    assert [(it["relay"], it["state"]) for it in status["relays"]] == [
+        ("main", "down"),
+        ("local", "healthy"),
+    ]
+    shown = notifier("status", "1").out
+    assert "Relays" in shown
+    assert "can't be used" in shown
