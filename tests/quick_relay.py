@@ -15,6 +15,7 @@ import asyncio
 CAPABILITIES = ("PIPELINING", "CHUNKING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN")
 GREETING = b"220 quick.example ESMTP\r\n"
 TAKEN = b"250 2.0.0 Ok: queued\r\n"
+STRAY = b"503 5.5.1 whom is it for?\r\n"
 BYE = b"221 2.0.0 Bye\r\n"
 REPLIES = {
     b"MAIL": b"250 2.1.0 Ok\r\n",
@@ -37,6 +38,7 @@ class QuickRelay(asyncio.Protocol):
         self.transport = None
         self.held = b""
         self.is_in_body = False
+        self.has_recipient = False
         #: Messages.
         self.taken = 0
 
@@ -71,14 +73,15 @@ class QuickRelay(asyncio.Protocol):
             return self._take(held, at, end + int(held[at + 5 : end].split()[0]), said)
         said.append(self.replies.get(verb, b"500 5.5.2 what?\r\n"))
         self.is_in_body = verb == b"DATA"
+        self.has_recipient = verb == b"RCPT" or self.is_in_body
         return end
 
     def _take(self, held, at, end, said):
         if not at < end <= len(held):
             return at
-        self.is_in_body = False
-        self.taken += 1
-        said.append(TAKEN)
+        said.append(TAKEN if self.has_recipient else STRAY)
+        self.taken += self.has_recipient
+        self.is_in_body = self.has_recipient = False
         return end
 
 

@@ -164,7 +164,7 @@ class Opening:
     def _test(self) -> None:
         """A chunk that belongs to no message, and EHLO: are the replies as many as they must be?"""
         self._is_testing = True
-        self._send(Awaited.STRAY_CHUNK, commands.STRAY_CHUNK, "BDAT LAST")
+        self._send(Awaited.STRAY_CHUNK, commands.STRAY_CHUNK, "BDAT 6 LAST")
         self._send(Awaited.WITNESS, commands.ehlo(self._helo_name))
 
     def _go_on_testing(self, _awaited: Awaited, _reply: Reply) -> None:

@@ -45,6 +45,7 @@ def advise(
         *_about_safety(found, relay),
         *_about_limits(found, relay, largest_message),
         *_about_capabilities(found),
+        *_about_chunks(found, relay),
     ]
 
 
@@ -105,6 +106,22 @@ def _about_limits(found: Transcript, relay: RelaySettings, largest_message: int)
             "The relay takes {count} messages on a connection: set "
             "max_messages_per_connection = {count}."
         ).format(count=count)
+
+
+def _about_chunks(found: Transcript, relay: RelaySettings) -> Iterator[str]:
+    can = found.capabilities
+    if found.note:
+        yield found.note
+    elif (
+        can.has_chunking
+        and can.has_pipelining
+        and not can.has_enhanced_codes
+        and relay.chunking == "auto"
+    ):
+        yield _(
+            "The relay offers CHUNKING without ENHANCEDSTATUSCODES, so whole messages in a row are "
+            'not tried. Where it is far away and known to take them, set chunking = "on".'
+        )
 
 
 def _about_capabilities(found: Transcript) -> Iterator[str]:

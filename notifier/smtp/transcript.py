@@ -39,6 +39,8 @@ class Transcript:
     is_signed_in: bool = False
     #: How: `SCRAM-SHA-256`, ...
     mechanism: str = ""
+    #: What it could not take that it offers, where it was tried (`ladder`); empty: nothing.
+    note: str = ""
     #: Why the session failed; None when it went well.
     error: RelayError | None = None
 
@@ -82,6 +84,7 @@ async def check(relay: RelaySettings) -> Transcript:
     except RelayError as exc:
         found.error = exc
         return found
+    found.note = dialler.ladder.note
     found.capabilities = connection.session.capabilities
     found.mechanism = connection.session.mechanism
     found.is_signed_in = account.signs_in

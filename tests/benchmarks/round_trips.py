@@ -32,14 +32,8 @@ CHUNKING = (*PIPELINING, "CHUNKING")
 CASES = (
     ("one command after the other", ("8BITMIME",), "", 200, None),
     ("PIPELINING", PIPELINING, "", 1_200, 0.9),
-    ("CHUNKING, pipeline_depth 2 (the default)", CHUNKING, "chunking = true\n", 2_000, None),
-    (
-        "CHUNKING, pipeline_depth 8",
-        CHUNKING,
-        "chunking = true\npipeline_depth = 8\n",
-        6_000,
-        6.0,
-    ),
+    ("CHUNKING, pipeline_depth 2 (the default)", CHUNKING, "", 2_000, None),
+    ("CHUNKING, pipeline_depth 8", CHUNKING, "pipeline_depth = 8\n", 6_000, 6.0),
 )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+from math import ceil
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from notifier.settings import RelaySettings
 from notifier.smtp.account import Account
 from notifier.smtp.connection import Connection
 from notifier.smtp.courier import Courier
+from notifier.smtp.ladder import PROOFS
 from notifier.smtp.parcel import Parcel
 from notifier.smtp.protocol import Session
 
@@ -91,7 +93,8 @@ async def _count(relay, **options):
     connection = Connection(account, settings, lambda name: Session(account, name))
     connection.connection_made(pocket)
     connection.data_received(relay.greeting)
-    connection.data_received(relay.answer(pocket.empty()))
+    while said := pocket.empty():
+        connection.data_received(relay.answer(said))
     depth = settings.pipeline_depth
     Courier(connection, desk, messages=1000, expires_at=0.0, depth=depth).serve()
     trips = 0
@@ -133,3 +136,9 @@ def test_pipelining_takes_one(count_trips, depth):
 def test_chunking_takes_as_many_as_the_depth_says_at_a_time(count_trips, depth):
     """Whole messages, several of them before the first is answered."""
     assert count_trips(CHUNKING, pipeline_depth=depth, chunking=True) == MESSAGES // depth
+
+
+@pytest.mark.parametrize("depth", [2, 8])
+def test_a_relay_that_has_to_prove_itself_costs_three_more(count_trips, depth):
+    """One for each of the first messages, which leave one at a time."""
+    assert count_trips(CHUNKING, pipeline_depth=depth) == PROOFS + ceil((MESSAGES - PROOFS) / depth)

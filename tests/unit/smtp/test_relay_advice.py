@@ -55,12 +55,27 @@ def test_nothing_is_said_about_a_good_relay():
         (found("relay\nPIPELINING"), {}, "SMTPUTF8"),
         (found(f"{GOOD}\nLIMITS MAILMAX=100"), {}, "max_messages_per_connection = 100"),
         (found(GOOD.replace("20000000", "5000000")), {}, "max_message_bytes = 5000000"),
+        (found(f"{GOOD}\nCHUNKING"), {}, 'chunking = "on"'),
     ],
 )
 def test_each_reason_has_its_sentence(session, options, told):
     """One each, and only then."""
     said = advice(session, **options)
     assert told in said
+
+
+def test_what_the_relay_could_not_take_is_told():
+    """In the words that a run has for it."""
+    session = found()
+    session.note = "It can't take whole messages in a row."
+    assert session.note in advice(session)
+
+
+@pytest.mark.parametrize("chunking", ["on", "off"])
+def test_what_was_decided_is_not_advised(chunking):
+    """Chunks without codes are the user's choice."""
+    assert advice(found(f"{GOOD}\nCHUNKING"), chunking=chunking) == ""
+    assert advice(found(f"{GOOD}\nCHUNKING\nENHANCEDSTATUSCODES")) == ""
 
 
 def test_21_days_are_time_enough():
