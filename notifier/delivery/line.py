@@ -176,9 +176,14 @@ def scope_of(relay: str, domain: str = "") -> str:
 
 async def open_line(desk: Desk, route: Route, ceiling: Sequence[Allowance]) -> Line:
     """The relay, its limits knowing what was used before."""
-    limits = await keep_limits(
-        desk, scope_of(route.relay.name), route.relay.rate, route.relay.name, None
-    )
+    relay = route.relay
+    scope = scope_of(relay.name)
+    limits = await keep_limits(desk, scope, relay.rate, relay.name, None)
+    behind = {domain: tightest(it.rate) for domain, it in relay.domains.items() if it.rate}
+    if behind:
+        await desk.writer.call(
+            desk.ledger.keep_domain_limits, relay.name, f"{scope} @", behind, desk.steady()
+        )
     return Line(desk, route, limits, ceiling)
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from notifier.ledger import (
     claims,
     connection,
+    domain_history,
     enrolment,
     history,
     outcomes,
@@ -45,7 +46,7 @@ from notifier.ledger.records import (
 from notifier.locale import _
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -316,7 +317,7 @@ class Ledger:
         with self._store.alone() as db:
             return history.recent_attempts(db, relay, since, limit, run_id, now=self._clock())
 
-    # --- limits ------------------------------------------------------------------------------
+    # --- limits and relays -------------------------------------------------------------------
 
     def keep_limit(
         self, scope: str, rate: Rate, relay: str, now: float, run_id: int | None = None
@@ -330,6 +331,13 @@ class Ledger:
             )
             permits.take_up(db, scope, rate, used, now)
 
+    def keep_domain_limits(
+        self, relay: str, scope: str, limits: Mapping[str, Sequence[Rate]], now: float
+    ) -> None:
+        """The same for the limits of domains behind a relay; see `domain_history`."""
+        with self._store.write() as db:
+            domain_history.keep_limits(db, relay, scope, limits, now)
+
     def exchange(self, asks: Sequence[Ask], backs: Sequence[Back], now: float) -> list[Grant]:
         """An answer to each request for permits; `backs` are grants that are used no more."""
         with self._store.write() as db:
@@ -340,13 +348,10 @@ class Ledger:
 
         `shift` is what this process would say; it stays where boots can't be told apart.
         """
-        boot = processes.boot_of()
-        if not boot:
+        if not (boot := processes.boot_of()):
             return shift
         with self._store.write() as db:
             return permits.timebase(db, boot, shift)
-
-    # --- relays ------------------------------------------------------------------------------
 
     def sync_relays(
         self, worker_id: int, wishes: Sequence[Wish], paces: Sequence[PaceRow]

@@ -454,3 +454,24 @@ def test_two_who_send_through_one_relay_share_its_connections(school, relays, mo
     assert asyncio.run(scene()) == [RunState.FINISHED, RunState.FINISHED]
     assert main.most_open <= 5  # a connection that took its leave may still be closing
     assert sum(taken(main).values()) == 800
+
+
+def test_a_new_limit_for_a_domain_knows_what_was_sent_to_it_today(school, relays):
+    """Of three a day two are gone already: one leaves, the rest waits."""
+    main, _backup, _third = relays
+    first, second = school.run(2), school.run(5, "later")
+    domains = {"parents.example": {"rate": ["3/day"]}}
+
+    async def scene():
+        async with main:
+            await school.send(first, route("main", main))
+            stop = asyncio.Event()
+            await school.send(
+                second,
+                route("main", main, domains=domains),
+                stop=stop,
+                on_progress=lambda it: stop.set() if it.counts.get(State.ACCEPTED) else None,
+            )
+
+    asyncio.run(scene())
+    assert len(main.delivered) == 3
