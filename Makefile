@@ -38,7 +38,8 @@ demo: $(STAMP) ## three sample campaigns through the sandbox, and what became of
 	@$(BIN)/notifier demo
 
 test: $(STAMP) ## the tests, with what they cover
-	$(BIN)/python -m pytest --cov --cov-report=term
+	@# Compiled once, and not anew by each of the processes that the tests start.
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --cov --cov-report=term
 
 interop: $(STAMP) ## 1,000 messages each through real Postfix, Exim and OpenSMTPD (Debian, as root)
 	$(BIN)/python tests/unpack_servers.py

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from email import message_from_bytes, policy
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def workspace():
     return load_workspace(ROOT, environ={})
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def roster(workspace):
     """To open a sample's roster by its name."""
 
@@ -50,10 +51,11 @@ def roster(workspace):
     return open_one
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def read(roster):
     """To read a sample's sheet: recipients and rejections."""
 
+    @cache
     def read_one(name):
         found = list(roster(name))
         rejected = [it for it in found if isinstance(it, Rejection)]
@@ -62,10 +64,11 @@ def read(roster):
     return read_one
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def render(workspace, read):
     """To make every message of a sample; parsed by the standard library."""
 
+    @cache
     def render_all(name):
         campaign = load_campaign(ROOT, name)
         settings = workspace.settings
@@ -77,9 +80,12 @@ def render(workspace, read):
             limits=settings.limits,
         )
         recipients, _rejected = read(name)
-        for at, recipient in enumerate(recipients):
-            message = compiled.assemble(recipient, token=f"token{at}", at=1_800_000_000.0)
-            yield recipient, message_from_bytes(message.data, policy=policy.default)
+        made = [
+            compiled.assemble(recipient, token=f"token{at}", at=1_800_000_000.0)
+            for at, recipient in enumerate(recipients)
+        ]
+        parsed = [message_from_bytes(message.data, policy=policy.default) for message in made]
+        return list(zip(recipients, parsed, strict=True))
 
     return render_all
 
@@ -225,7 +231,7 @@ def test_marks_are_written_with_a_decimal_comma(render):
 
 def test_the_timetable_carries_the_schools_logo(render):
     """The picture travels inside the message, with a text for those who don't see it."""
-    _recipient, message = next(render("timetable"))
+    _recipient, message = render("timetable")[0]
     picture = next(part for part in message.walk() if part.get_content_type() == "image/png")
     content_id = picture["Content-ID"].strip("<>")
     assert f"cid:{content_id}" in _part(message, "html")

@@ -41,7 +41,7 @@ RECORDS = {
     for seal in SEALS.values()
 }
 QUICK = settings(
-    max_examples=300,
+    max_examples=150,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -106,7 +106,7 @@ def joined(lines, body):
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
-@settings(QUICK, max_examples=1000)
+@QUICK
 @given(
     by=st.sampled_from([MADE, FULL]),
     address=st.sampled_from(["a@x.example", '"a  b"@x.example', "ă@trường.example", "l@[::1]"]),

@@ -22,7 +22,7 @@ from notifier.render.headers import (
     single_line,
 )
 
-QUICK = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NAMES = st.one_of(
     st.text(min_size=1, max_size=80),
     st.text("Phiếu điểm học kỳ ăâđêôơư_.-()", min_size=1, max_size=150).map(lambda s: s + ".pdf"),

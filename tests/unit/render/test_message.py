@@ -16,7 +16,7 @@ from notifier.render.message import Assembler, Content, Envelope, format_date
 
 AT = 1_800_000_000.0
 QUICK = settings(
-    max_examples=400,
+    max_examples=150,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
