@@ -300,7 +300,7 @@ def test_an_abandoned_reading_leaves_no_process_behind(write):
 
 def test_a_reader_that_dies_is_an_error_not_a_short_sheet(write):
     """Killed half-way (memory, a fault in it): never taken for the end of the sheet."""
-    path = write("s.xlsx", [[f"a{at}@x.example" * 20] * 20 for at in range(2500)])
+    path = write("s.xlsx", [[f"a{at}@x.example" * 20] * 20 for at in range(3000)])
     sheet = open_sheet(path, sheet=None, limits=LimitSettings())
     assert isinstance(sheet._reader, Reader)
     process, rows = sheet._reader._process, sheet.rows()
