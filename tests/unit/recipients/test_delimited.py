@@ -25,6 +25,13 @@ def test_a_stated_delimiter_is_believed(write, read):
     assert (found.reading.delimiter, found.reading.header_row) == (";", 2)
 
 
+def test_a_stated_delimiter_that_is_no_ascii_is_passed_over(write, read):
+    """For such signs pandas has another parser, which warns, and raises errors of its own."""
+    write("s.csv", 'sep=€\nEmail;Lớp\na@x.example;"1" a\n')
+    found = read("s.csv")
+    assert (found.reading.delimiter, found.addresses) == (";", ["a@x.example"])
+
+
 def test_a_single_column_is_a_sheet_too(write, read):
     """A bare list of addresses."""
     write("s.csv", "Email\na@x.example\nb@x.example\n")
