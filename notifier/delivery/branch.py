@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from notifier.delivery.outlet import Outlet
 from notifier.errors import NotifierError, RelayError, RelayUnreachable
 from notifier.ledger.relays import Trouble, Wish
+from notifier.locale import _
 from notifier.model import Stage
 from notifier.smtp.pool import Pool
 from notifier.smtp.redial import Redial
@@ -140,7 +141,11 @@ class Branch:
         left = (trouble.until or 0.0) - self._desk.clock()
         if left <= 0:
             return False
-        self.trouble = RelayUnreachable(trouble.why, stage=Stage.CONNECT)
+        self.trouble = RelayUnreachable(
+            trouble.why,
+            stage=Stage.CONNECT,
+            next_step=_("Try it out: notifier relay check {relay}").format(relay=self.line.name),
+        )
         self._first_wait = min(left, RETURN_LONGEST)
         return True
 
