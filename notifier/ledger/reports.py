@@ -60,7 +60,8 @@ FROM run r
 """
 _DELIVERY = """
 SELECT d.id, d.run_id, p.line, p.key, p.name, p.address, d.state, d.attempts, d.cause, d.code,
-    coalesce(a.enhanced, ''), coalesce(a.text, ''), d.changed_at, d.next_attempt_at
+    coalesce(a.enhanced, ''), coalesce(a.text, ''), d.changed_at, d.next_attempt_at,
+    coalesce(a.relay, '')
 """
 _JOINED = """
 FROM recipient p CROSS JOIN delivery d ON d.id = p.delivery_id
@@ -321,6 +322,7 @@ def _delivery(row: Sequence[Any]) -> DeliveryRow:
         text=_told(row[8], row[11]),
         at=datetime.fromtimestamp(row[12], UTC),
         next_attempt_at=_at(row[13]),
+        relay=row[14],
     )
 
 
@@ -343,7 +345,7 @@ def _attempt(row: Sequence[Any]) -> AttemptRow:
 
 
 def _detail(row: Sequence[Any], attempts: list[AttemptRow]) -> DeliveryDetail:
-    context, token, message_at, digest, campaign, occurrence, relay, *digests = row[14:]
+    context, token, message_at, digest, campaign, occurrence, relay, *digests = row[15:]
     listed = _delivery(row)
     cells, columns, rows = load_context(context)
     return DeliveryDetail(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from notifier.errors import UsageError
 from notifier.ledger.records import NewRun, Run
 from notifier.ledger.transitions import RETRIABLE
-from notifier.locale import _
+from notifier.locale import N_, _
 from notifier.model import FINAL_STATES, RunState, State
 
 if TYPE_CHECKING:
@@ -24,6 +24,15 @@ _COLUMNS = (
     " source_file, source_digest, campaign_yaml, created_at, enrolled_at, started_at, finished_at"
 )
 
+#: A run's state as people say it; what a room above says in reports.
+_WORDS: dict[RunState, str] = {
+    RunState.ENROLLING: N_("reading the sheet"),
+    RunState.ACTIVE: N_("active"),
+    RunState.PAUSED: N_("paused"),
+    RunState.HELD: N_("waiting for a decision"),
+    RunState.CANCELLED: N_("cancelled"),
+    RunState.FINISHED: N_("finished"),
+}
 #: What `move` does; every other change of a run's state is left undone. (from, to)
 RUN_MOVES: frozenset[tuple[RunState, RunState]] = frozenset(
     {
@@ -263,7 +272,7 @@ def _not_now(run: Run, why: str, step: str = "") -> UsageError:
     return UsageError(
         why,
         where=_("run {run} ({campaign}), {state}").format(
-            run=run.id, campaign=run.campaign, state=run.state
+            run=run.id, campaign=run.campaign, state=_(_WORDS[run.state])
         ),
         next_step=step or f"notifier status {run.id}",
     )

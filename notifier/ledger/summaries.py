@@ -94,6 +94,8 @@ class DeliveryRow:
     at: datetime
     #: When it is due again, in `pending` and `deferred`.
     next_attempt_at: datetime | None
+    #: Whose reply the last one is; empty where nothing was tried yet.
+    relay: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -250,7 +250,7 @@ _TABLE: dict[Cause, tuple[str, str]] = {
 _BY_STATE: dict[State, str] = {
     State.UNKNOWN: N_(
         "The connection was lost after the message had left, so it may have arrived. Ask one of "
-        "the people; then retry with `--state unknown`, or leave it."
+        "the people; then put these back with `notifier retry RUN --state unknown`, or leave it."
     ),
     State.CANCELLED: N_("Nothing: somebody cancelled these on purpose."),
     State.EXPIRED: N_(
@@ -262,7 +262,8 @@ _BY_STATE: dict[State, str] = {
 _BY_BOTH: dict[tuple[Cause, State], str] = {
     (Cause.SENDER_GONE, State.UNKNOWN): N_(
         "The program was ended, or the power failed, after the message had left, so it may have "
-        "arrived. Ask one of the people; then retry with `--state unknown`, or leave it."
+        "arrived. Ask one of the people; then put these back with `notifier retry RUN --state "
+        "unknown`, or leave it."
     ),
 }
 

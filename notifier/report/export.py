@@ -36,6 +36,7 @@ COLUMNS = (
     "enhanced",
     "text",
     "at",
+    "relay",
 )
 #: What the csv has besides, for rows that could not be used; their state is `rejected`.
 REJECTED_COLUMNS = ("column", "value", "reason")
@@ -92,6 +93,7 @@ def _recipient(row: DeliveryRow, zone: ZoneInfo) -> dict[str, Any]:
         row.enhanced,
         row.text,
         _stamp(row.at, zone),
+        row.relay,
     )
     return dict(zip(COLUMNS, values, strict=True))
 

@@ -208,10 +208,11 @@ def _recipient_columns() -> list[tuple[str, int]]:
         (_("State"), 16),
         (_("Tries"), 8),
         (_("Cause"), 26),
-        (_("Code"), 8),
+        (_("Reply code"), 12),
         (_("Enhanced code"), 14),
         (_("Last reply"), 50),
         (_("Time"), 20),
+        (_("Relay"), 16),
         (_("What to do"), 70),
     ]
 
@@ -231,6 +232,7 @@ def _recipient(row: DeliveryRow, zone: ZoneInfo) -> list[object]:
         row.enhanced,
         row.text,
         _local(row.at, zone),
+        row.relay,
         advice.action if advice and not is_fine else "",
     ]
 

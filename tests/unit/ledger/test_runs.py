@@ -6,6 +6,7 @@ from notifier.errors import UsageError
 from notifier.ledger.ledger import NewRun
 from notifier.ledger.runs import RUN_MOVES
 from notifier.ledger.transitions import RETRIABLE
+from notifier.locale import use
 from notifier.model import Rejection, RunState, State
 
 
@@ -189,6 +190,19 @@ def test_what_cant_be_done_now_is_told(desk):
         with pytest.raises(UsageError) as caught:
             act(run_id)
         assert caught.value.next_step.startswith("notifier ")
+
+
+def test_what_cant_be_done_now_is_told_in_the_readers_language(desk):
+    """The run's state, too, is a word that people say."""
+    finished, _ids = _settled(desk, State.ACCEPTED)
+    desk.ledger.finish_if_done(finished)
+    use("vi")
+    try:
+        with pytest.raises(UsageError) as caught:
+            desk.ledger.resume(finished)
+    finally:
+        use("en")
+    assert caught.value.where.endswith("đã kết thúc")
 
 
 @pytest.mark.parametrize("before", list(RunState))

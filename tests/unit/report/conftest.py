@@ -29,10 +29,25 @@ def Delivery(  # noqa: N802, PLR0917 - reads as what it makes, and rows are long
     enhanced="2.0.0",
     text="OK queued",
     at=START,
+    relay="main",
 ):
     """A row as the ledger lists it."""
     return DeliveryRow(
-        id_, 12, line, key, name, address, state, attempts, cause, code, enhanced, text, at, None
+        id_,
+        12,
+        line,
+        key,
+        name,
+        address,
+        state,
+        attempts,
+        cause,
+        code,
+        enhanced,
+        text,
+        at,
+        None,
+        relay,
     )
 
 

@@ -37,6 +37,7 @@ def test_the_csv_accounts_for_every_row(ledger, zone):
         "enhanced": "2.0.0",
         "text": "OK queued",
         "at": "2027-01-15T07:00:00+07:00",
+        "relay": "main",
         "column": "",
         "value": "",
         "reason": "",
