@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two lines where there is no terminal.
 LINE_INTERVAL = 5.0
+#: Columns of a terminal that the bar takes.
+_BAR_WIDTH = 20
 
 
 class Display(Protocol):
@@ -100,12 +102,20 @@ def display(*, quiet: bool = False, clock: Callable[[], float] = time.time) -> I
         yield Lines(clock)
     else:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.table import Column
 
+        # Where a line is too long, the counts by state give way: how far it is, and what it waits
+        # for, stay whole.
         columns = (
-            BarColumn(),
-            MofNCompleteColumn(),
+            BarColumn(_BAR_WIDTH, table_column=Column(width=_BAR_WIDTH)),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
             TextColumn("{task.fields[state]}", markup=False),
-            TextColumn("{task.fields[counts]}", style="dim", markup=False),
+            TextColumn(
+                "{task.fields[counts]}",
+                style="dim",
+                markup=False,
+                table_column=Column(ratio=1, no_wrap=True),
+            ),
         )
-        with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        with Progress(*columns, console=console(stderr=True), transient=True, expand=True) as bar:
             yield Bar(bar, clock)

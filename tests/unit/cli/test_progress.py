@@ -1,3 +1,6 @@
+import io
+import sys
+
 import pytest
 
 from notifier.cli.progress import Lines, describe, display
@@ -51,3 +54,23 @@ def test_programs_see_no_progress(capsys):
     with display(quiet=True) as shown:
         shown.show(_progress())
     assert capsys.readouterr() == ("", "")
+
+
+class _Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_narrow_terminal_still_shows_how_far_it_is(monkeypatch):
+    """On 80 columns the counts by state are cut, not the count of all nor what it waits for."""
+    terminal = _Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", "1")
+    counts = {State.ACCEPTED: 115, State.REFUSED: 1, State.CLAIMED: 284}
+    with display() as shown:
+        shown.show(_progress(counts=counts, limited_by="held back by the limit 30/second"))
+    drawn = terminal.getvalue()
+    assert " 116/400 held back by the limit 30/second " in drawn
+    assert "284 being prepare…" in drawn
