@@ -177,8 +177,10 @@ class Workspace:
         """The folder where reports are written."""
         return self.path(self.settings.workspace.reports)
 
-    def relay(self, name: str | None = None) -> RelaySettings:
+    def relay(self, name: str | None = None, *, where: str = WORKSPACE_FILE) -> RelaySettings:
         """The relay of that name; without a name the only one, or the sandbox if there is none.
+
+        `where`: what names it, for the error.
 
         Raises:
             UsageError: there is no such relay, or several and none was named.
@@ -196,7 +198,7 @@ class Workspace:
         if wanted not in relays:
             raise UsageError(
                 _("There is no relay named {name}.").format(name=wanted),
-                where=WORKSPACE_FILE,
+                where=where,
                 next_step=did_you_mean(wanted, [*relays, SANDBOX]),
             )
         return relays[wanted]

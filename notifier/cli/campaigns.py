@@ -74,8 +74,7 @@ def check(
     """Examine a campaign; 1 where a message can't be sent as it is."""
     session = session_of(ctx)
     loaded = session.campaign(campaign)
-    for route in loaded.routes:
-        session.workspace.relay(route.name)
+    session.routes(loaded)
     found = examine(session, loaded)
     if as_json:
         print_json(found.as_dict())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from notifier.errors import UsageError
 from notifier.locale import _
+from notifier.workspace import WORKSPACE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +98,9 @@ class Session:
 
     def relay(self, campaign: Campaign, name: str | None = None) -> RelaySettings:
         """The relay to submit through: the one asked for, or the campaign's own."""
-        return self.workspace.relay(name or campaign.relay)
+        if name:
+            return self.workspace.relay(name)
+        return self.workspace.relay(campaign.relay, where=self._file_of(campaign))
 
     def routes(self, campaign: Campaign, names: str | None = None) -> tuple[Route, ...]:
         """The relays to submit through, those that go first before the others.
@@ -108,16 +111,21 @@ class Session:
         from notifier.routing import chosen
 
         specs = chosen(campaign.routes, names) if names else campaign.routes
+        where = WORKSPACE_FILE if names else self._file_of(campaign)
         if not specs:
             return (self._route(campaign, self.workspace.relay()),)
         return tuple(
             replace(
-                self._route(campaign, self.workspace.relay(it.name)),
+                self._route(campaign, self.workspace.relay(it.name, where=where)),
                 weight=it.weight,
                 priority=it.priority,
             )
             for it in sorted(specs, key=lambda it: it.priority)
         )
+
+    def _file_of(self, campaign: Campaign) -> str:
+        path, root = campaign.path, self.workspace.root
+        return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
     def _route(self, campaign: Campaign, relay: RelaySettings) -> Route:
         from notifier.delivery.line import Route

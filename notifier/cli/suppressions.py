@@ -34,6 +34,8 @@ IMPORT_HELP = N_(
     "Suppress every address in a file: one a line, or a spreadsheet with a column of addresses."
 )
 
+#: Where a suppression is from that somebody typed.
+_COMMAND = "command"
 _ADDRESSES: Any = typer.Argument(..., metavar="ADDRESS...", help=N_("One or more addresses."))
 _REASON: Any = typer.Option(
     "", "--reason", metavar="TEXT", help=N_("Why, for whoever reads the list later.")
@@ -49,7 +51,7 @@ def add(
     """Suppress addresses."""
     session = session_of(ctx)
     checked = [parse_one(address, _("the command line")) for address in addresses]
-    _suppress(session, checked, reason, source="command")
+    _suppress(session, checked, reason, source=_COMMAND)
     _tell_added(checked, as_json=as_json)
 
 
@@ -108,10 +110,14 @@ def show(ctx: typer.Context, as_json: bool = options.JSON) -> None:
         table(
             (_("address"), _("reason"), _("source"), _("since")),
             [
-                (it.address, it.reason, it.source, spell_moment(_moment(it), session.zone))
+                (it.address, it.reason, _source(it), spell_moment(_moment(it), session.zone))
                 for it in found
             ],
         )
+
+
+def _source(found: Suppression) -> str:
+    return _("the command line") if found.source == _COMMAND else found.source
 
 
 def _moment(found: Suppression) -> datetime:

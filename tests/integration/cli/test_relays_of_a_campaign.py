@@ -55,7 +55,7 @@ def test_relay_pins_one_and_a_run_keeps_what_it_was_begun_through(notifier, two_
 
 
 def test_an_unknown_relay_is_told_with_the_nearest(notifier, two_relays, tmp_path):
-    """Before anything is sent, by check and send alike."""
+    """Before anything is sent, by check and send alike, with the file that names it."""
     campaign = tmp_path / "campaigns" / "notice.yaml"
     text = campaign.read_text(encoding="utf-8").replace("[main, local]", "[main, locl]")
     campaign.write_text(text, encoding="utf-8")
@@ -63,6 +63,7 @@ def test_an_unknown_relay_is_told_with_the_nearest(notifier, two_relays, tmp_pat
         result = notifier(*command)
         assert result.code == 2
         assert "no relay named locl" in result.err
+        assert "where: campaigns/notice.yaml" in result.err
         assert "Did you mean local?" in result.err
 
 
