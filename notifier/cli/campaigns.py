@@ -8,7 +8,7 @@ import typer
 
 from notifier.cli import options
 from notifier.cli.console import print_json, say, suggest, table, tell_written
-from notifier.cli.examination import examine, tell_problems
+from notifier.cli.examination import examine, tell_notes, tell_problems
 from notifier.cli.group import add_command, group
 from notifier.cli.session import Session, session_of
 from notifier.errors import CampaignError
@@ -89,6 +89,7 @@ def check(
         ).format(count=count, errors=found.errors, warnings=found.warnings)
     )
     _tell_rejections(found.roster.tally.rejections, loaded.name)
+    tell_notes(found.roster.notes)
     tell_problems(found)
     if found.is_ready:
         say(_("It is ready to be sent."), style="green")

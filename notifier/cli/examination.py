@@ -11,11 +11,12 @@ from notifier.locale import _, ngettext
 from notifier.model import Recipient, Rejection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from notifier.campaign import Campaign
     from notifier.cli.session import Session
     from notifier.delivery.enrol import Survey
+    from notifier.recipients.note import Note
     from notifier.recipients.roster import Roster
     from notifier.render.preflight import Problem
     from notifier.render.templates import CompiledCampaign
@@ -58,6 +59,9 @@ class Examination:
     suppressed: int = 0
     errors: int = 0
     warnings: int = 0
+    #: Messages that can't be made; one may have several errors.
+    unmade: int = 0
+    _last_unmade: tuple[str, int] | None = None
     groups: dict[tuple[object, ...], ProblemGroup] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
@@ -84,9 +88,13 @@ class Examination:
     def _note(self, problem: Problem) -> None:
         if problem.severity == "error":
             self.errors += 1
+            whose = problem.recipient_key, problem.line
+            self.unmade += whose != self._last_unmade
+            self._last_unmade = whose
         else:
             self.warnings += 1
-        where = (problem.severity, problem.kind, problem.file, problem.template_line)
+        what = problem.message if problem.kind == "undefined" else ""
+        where = (problem.severity, problem.kind, problem.file, problem.template_line, what)
         if where not in self.groups:
             self.groups[where] = ProblemGroup(problem)
         self.groups[where].add(problem)
@@ -112,7 +120,18 @@ class Examination:
             "warnings": self.warnings,
             "unexpected": self.objection.message if self.objection else "",
             "problems": [problem_dict(problem) for problem in self.problems],
+            "notes": [note_dict(note) for note in self.roster.notes],
         }
+
+
+def note_dict(note: Note) -> dict[str, Any]:
+    """One note about the sheet, for programs."""
+    return {
+        "line": note.line,
+        "column": note.column,
+        "value": note.value,
+        "message": note.message,
+    }
 
 
 def problem_dict(problem: Problem) -> dict[str, Any]:
@@ -143,6 +162,21 @@ def examine(session: Session, campaign: Campaign) -> Examination:
     except GuardError as exc:
         found.objection = exc
     return found
+
+
+def tell_notes(notes: Sequence[Note], most: int | None = None) -> None:
+    """Print what in the sheet is worth a look, by line and column; `most` lines of it."""
+    if not notes:
+        return
+    heading(_("Worth a look"))
+    table(
+        (_("line"), _("column"), _("value"), _("what")),
+        [(it.line or "", it.column, it.value, it.message) for it in notes[:most]],
+        right=(0,),
+    )
+    if most is not None and len(notes) > most:
+        left = len(notes) - most
+        say(ngettext("... and {count} more.", "... and {count} more.", left).format(count=left))
 
 
 def tell_problems(found: Examination) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from notifier.cli.console import facts, say
 from notifier.errors import UsageError
-from notifier.locale import _
+from notifier.locale import N_, _
 from notifier.model import Recipient
 from notifier.nearest import nearest
 
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from notifier.model import Rejection
     from notifier.render.templates import CompiledCampaign, Rendered
 
+#: What a mail program calls the fields of a message.
+_LABELS = {
+    "From": N_("From"),
+    "To": N_("To"),
+    "Reply-To": N_("Answers go to"),
+    "Subject": N_("Subject"),
+}
 #: Keys remembered while searching, so that a miss can name the nearest.
 _REMEMBERED = 10_000
 
@@ -94,7 +101,7 @@ def as_dict(rendered: Rendered, recipient: Recipient) -> dict[str, Any]:
 
 def tell(rendered: Rendered, recipient: Recipient) -> None:
     """Print headers and text."""
-    facts(rendered.headers)
+    facts((_(_LABELS.get(name, name)), value) for name, value in rendered.headers)
     for part in rendered.attachments:
         say(_("  Attached: {name} ({size} kB)").format(name=part.name, size=part.size // 1000 + 1))
     row = _("  From line {line} of the sheet, key {key}.")

@@ -10,6 +10,7 @@ import typer
 
 from notifier.cli import options
 from notifier.cli.console import facts, heading, print_json, say, table
+from notifier.cli.examination import note_dict, tell_notes
 from notifier.cli.group import add_command, group
 from notifier.cli.session import Session, session_of
 from notifier.errors import SheetError, UsageError
@@ -75,10 +76,7 @@ class Findings:
                 {"line": it.line, "column": it.column, "value": it.value, "reason": it.reason}
                 for it in self.rejections
             ],
-            "notes": [
-                {"line": it.line, "column": it.column, "value": it.value, "message": it.message}
-                for it in self.roster.notes
-            ],
+            "notes": [note_dict(it) for it in self.roster.notes],
         }
 
 
@@ -233,13 +231,7 @@ def _tell_examples(examples: list[Recipient]) -> None:
 
 
 def _tell_problems(findings: Findings, output: Path | None) -> None:
-    if findings.roster.notes:
-        heading(_("Worth a look"))
-        table(
-            (_("line"), _("column"), _("value"), _("what")),
-            [(it.line or "", it.column, it.value, it.message) for it in findings.roster.notes],
-            right=(0,),
-        )
+    tell_notes(findings.roster.notes)
     rejections = findings.rejections
     if not rejections:
         return

@@ -12,7 +12,7 @@ import typer
 from notifier.cli import options
 from notifier.cli.console import facts, heading, print_json, say, suggest, table
 from notifier.cli.control import confirm
-from notifier.cli.examination import Examination, examine, tell_problems
+from notifier.cli.examination import Examination, examine, tell_notes, tell_problems
 from notifier.cli.routes import facts_of_routes
 from notifier.cli.runs import next_steps, tell_summary
 from notifier.cli.session import Session, session_of
@@ -34,6 +34,9 @@ HELP = N_(
     "A run that was interrupted goes on where it was; nothing that was accepted is sent again. "
     "Ctrl-C finishes what is on the wire and stops; a second Ctrl-C stops at once."
 )
+
+#: Lines about the sheet in a dry run; `recipients check` has them all.
+_MOST_NOTES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +224,8 @@ def guard(plan: Plan) -> None:
             ngettext(
                 "{count} message can't be made, so nothing was sent: {first}",
                 "{count} messages can't be made, so nothing was sent: {first}",
-                found.errors,
-            ).format(count=found.errors, first=first.message),
+                found.unmade,
+            ).format(count=found.unmade, first=first.message),
             where=first.file or str(plan.campaign.path),
             next_step=f"notifier campaign check {name}",
         )
@@ -348,14 +351,7 @@ def _tell_first(plan: Plan) -> None:
 
 
 def _tell_notes(plan: Plan) -> None:
-    notes = plan.found.roster.notes
-    if notes:
-        heading(_("Worth a look"))
-        table(
-            (_("line"), _("column"), _("value"), _("what")),
-            [(it.line or "", it.column, it.value, it.message) for it in notes[:10]],
-            right=(0,),
-        )
+    tell_notes(plan.found.roster.notes, most=_MOST_NOTES)
     if plan.found.rejections:
         heading(_("Rejected"))
         table(
@@ -382,5 +378,12 @@ def _tell_next(plan: Plan) -> None:
     say("")
     if plan.through == SANDBOX:
         say(_("It goes to the sandbox: have `notifier sandbox` running in a second window."))
+    if plan.campaign.schedule or plan.campaign.window:
+        say(
+            _(
+                "`schedule` and `window` are noted, and nothing waits for them yet: "
+                "it leaves at once."
+            )
+        )
     command = shlex.join(["notifier", "send", name, *plan.repeated, "--live"])
     say(_("Send it with: {command}").format(command=command))

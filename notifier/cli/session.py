@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from notifier.errors import UsageError
+from notifier.errors import TemplateError, UsageError
 from notifier.locale import _
 from notifier.workspace import WORKSPACE_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from zoneinfo import ZoneInfo
 
     import typer
@@ -89,11 +89,18 @@ class Session:
         from notifier.recipients.roster import open_roster
         from notifier.render.templates import evaluate
 
+        def evaluated(expression: str, context: Mapping[str, object]) -> str:
+            try:
+                return evaluate(expression, context)
+            except TemplateError as exc:
+                exc.where = f"{self._file_of(campaign)}: {expression}"
+                raise
+
         return open_roster(
             campaign.recipients,
             root=self.workspace.root,
             limits=self.workspace.settings.limits,
-            evaluate=evaluate,
+            evaluate=evaluated,
         )
 
     def relay(self, campaign: Campaign, name: str | None = None) -> RelaySettings:

@@ -13,7 +13,7 @@ from notifier.cli.session import Session, session_of
 from notifier.cli.words import spell_moment
 from notifier.errors import UsageError
 from notifier.locale import N_, _
-from notifier.report.words import state_word
+from notifier.report.words import stage_word, state_word
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -77,7 +77,7 @@ def _tell_attempts(detail: DeliveryDetail, zone: ZoneInfo) -> None:
             (
                 spell_moment(it.at, zone),
                 it.relay,
-                it.stage.value,
+                stage_word(it.stage),
                 " ".join(str(part) for part in (it.code, it.enhanced, it.text) if part),
                 state_word(it.outcome),
             )

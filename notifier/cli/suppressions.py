@@ -191,8 +191,7 @@ def _roster(file: Path) -> Roster:
 
 def _suppress(session: Session, addresses: list[str], reason: str, *, source: str) -> None:
     with session.ledger() as ledger:
-        for address in addresses:
-            ledger.suppress(address, reason, source)
+        ledger.suppress_all(addresses, reason, source)
 
 
 def _tell_added(addresses: list[str], *, as_json: bool) -> None:

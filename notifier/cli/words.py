@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from notifier.locale import N_, _
 from notifier.model import State
 from notifier.report.words import state_word
 
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from notifier.model import Rate
+
+_UNITS = {
+    1.0: N_("{count}/second"),
+    60.0: N_("{count}/minute"),
+    3600.0: N_("{count}/hour"),
+    86400.0: N_("{count}/day"),
+}
 
 
 def counts_line(counts: Mapping[State, int]) -> str:
@@ -36,7 +44,14 @@ def spell_seconds(seconds: float) -> str:
 
 def spell_rates(rates: Iterable[Rate]) -> str:
     """The ceilings in one line: `20/second, 10000/day`; empty where there are none."""
-    return ", ".join(str(rate) for rate in rates)
+    return ", ".join(_spell_rate(rate) for rate in rates)
+
+
+def _spell_rate(rate: Rate) -> str:
+    unit = _UNITS.get(rate.seconds)
+    if unit is None:
+        return str(rate)
+    return _(unit).format(count=rate.count)
 
 
 def spell_number(value: float) -> str:

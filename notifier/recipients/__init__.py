@@ -5,13 +5,16 @@
         delimited     csv and tsv, by pandas in chunks      encoding   bytes -> text
         workbook      xlsx, xls, ods, xlsb: caps, and the reader process
             workbook_reader   runs in a process of its own (python-calamine under limits)
+            traps             what a sheet hides: rows, links, formulas without a result
             number_formats    what a cell shows where that differs from what it holds
         html_table    the HTML tables that school software saves as .xls
     header        where the header is, and what the columns are called
     columns       which column is the address, the name, the key
     cells         a raw cell -> a plain value
     address       a cell's text -> addresses for the envelope
+    slips         domains that are probably misspelt
     table         a sheet with its header: rows as values by column
+        sheet_traps   what `traps` found, told by row and column
     roster        a campaign's sheet -> recipients and rejections, adding up
         sieve         one reading, row by row
         joined, folding, trailer   the joined file; rows of one key; totals and signatures

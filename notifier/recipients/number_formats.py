@@ -117,7 +117,8 @@ def _formats(styles: Element | None) -> dict[int, Format]:
     return {at: form for at, form in found if form is not None}
 
 
-def _sheet_part(book: zipfile.ZipFile, sheet: str) -> str:
+def sheet_part(book: zipfile.ZipFile, sheet: str) -> str:
+    """The name of the part that holds the sheet; empty where there is none."""
     workbook = _part(book, "xl/workbook.xml")
     links = _part(book, "xl/_rels/workbook.xml.rels")
     if workbook is None or links is None:
@@ -127,7 +128,8 @@ def _sheet_part(book: zipfile.ZipFile, sheet: str) -> str:
     return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
 
 
-def _column(letters: bytes) -> int:
+def column_number(letters: bytes) -> int:
+    """`A` is 0, `AA` is 26."""
     number = 0
     for letter in letters:
         number = number * 26 + letter - 64
@@ -173,7 +175,7 @@ def _read(
     place = _PLACE.search(attributes)
     if place is None or not value:
         return
-    at = int(place.group(2)) - 1, _column(place.group(1))
+    at = int(place.group(2)) - 1, column_number(place.group(1))
     if b't="e"' in attributes:
         yield *at, value.decode("utf-8", "replace").replace("&amp;", "&")
     elif b't="' not in attributes or b't="n"' in attributes:
@@ -190,7 +192,7 @@ def shown_cells(path: str, sheet: str) -> Iterator[tuple[int, int, object]]:
     """
     try:
         with zipfile.ZipFile(path) as book:
-            part = _entry(book, _sheet_part(book, sheet))
+            part = _entry(book, sheet_part(book, sheet))
             if part is None:
                 return
             formats = _formats(_part(book, "xl/styles.xml"))

@@ -18,6 +18,7 @@ from notifier.recipients.cells import ERRORS, spell
 from notifier.recipients.columns import Roles, is_expression
 from notifier.recipients.first_seen import FirstSeen
 from notifier.recipients.folding import fold
+from notifier.recipients.slips import likely_domain
 from notifier.recipients.trailer import Trailer
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ class Sieve:
             return None
         if first := self._addresses.put(address.lower(), number):
             self._note_same_address(number, address, first)
+        if better := likely_domain(address):
+            self._note_slip(number, address, better)
         row = dict(zip(self._names, values, strict=True))
         return Recipient(number, key, address, name, row, self._short_names(row))
 
@@ -117,6 +120,12 @@ class Sieve:
     def _note_same_address(self, line: int, address: str, first: int) -> None:
         message = _("Row {line} has the same address.").format(line=first)
         self._notebook.add(line, self._email_column, address, message)
+
+    def _note_slip(self, line: int, address: str, better: str) -> None:
+        message = _(
+            "Is @{domain} meant? As it stands the mail goes to nobody, or to somebody else."
+        )
+        self._notebook.add(line, self._email_column, address, message.format(domain=better))
 
     def _candidates(self) -> Iterator[Candidate | Recipient | Rejection]:
         if self._joined is not None:
@@ -204,6 +213,9 @@ class Sieve:
                 raise
             return Rejection(line, "", "", f"{exc.message} {exc.next_step}".strip(), row)
         self._probed = True
+        for entry in entries:
+            if isinstance(entry.address, str) and (better := likely_domain(entry.address)):
+                self._note_slip(line, entry.address, better)
         return Candidate(line, key, name, entries, columns)
 
     def _name(self, row: Row, columns: Row, key: str) -> str:

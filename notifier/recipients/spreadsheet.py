@@ -10,6 +10,7 @@ from notifier.recipients.cells import from_cells
 from notifier.recipients.encoding import detect_encoding
 from notifier.recipients.html_table import read_table
 from notifier.recipients.kinds import Kind, look
+from notifier.recipients.traps import Scanners, Traps, traps_of
 from notifier.recipients.workbook import Merged, Reader, check_zip
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ class Sheet(ABC):
     #: Names of all visible sheets.
     names: tuple[str, ...] = ()
     merged: tuple[Merged, ...] = ()
+    #: Columns left of the first one in use, which is the first of `rows`.
+    left: int = 0
+    #: What the sheet hides from whoever reads its cells; known of xlsx alone.
+    traps: Traps = Traps()
 
     @abstractmethod
     def rows(self) -> Iterator[list[Value]]:
@@ -64,9 +69,10 @@ class WorkbookSheet(Sheet):
         self.path, self.format = path, kind.value
         self._kind, self._limits = kind, limits
         self._reader: Reader | None = Reader(path, kind, sheet, limits)
+        scanners = Scanners()
         try:
-            if kind is not Kind.XLS:
-                check_zip(path, limits)  # beside the reader, which has caps of its own
+            if kind is not Kind.XLS:  # beside the reader, which has caps of its own
+                check_zip(path, limits, scanners.watch if kind is Kind.XLSX else None)
             self._reader.greet()
         except BaseException:
             self._reader.close()
@@ -74,6 +80,8 @@ class WorkbookSheet(Sheet):
         self.name = self._reader.name
         self.names = self._reader.sheets
         self.merged = self._reader.merged
+        self.left = self._reader.left
+        self.traps = traps_of(path, self.name, scanners)
 
     def rows(self) -> Iterator[list[Value]]:
         """Rows of values."""

@@ -10,6 +10,7 @@ from notifier.locale import _
 from notifier.recipients.cells import ERRORS
 from notifier.recipients.columns import Columns
 from notifier.recipients.header import HEAD_ROWS, find_header
+from notifier.recipients.sheet_traps import Lookout
 from notifier.recipients.spreadsheet import open_sheet
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ class Table:
         width = places[-1] + 1 if places else 0
         is_whole = places == tuple(range(width))
         fills = _Filling(self._fills, places)
+        lookout = Lookout(self.sheet, self.header, notebook)
         for number, values in enumerate(islice(self._all_rows(), first - 1, None), first):
             surplus = _surplus(values, width) if len(values) > width else ""
             if len(values) != width or not is_whole:
@@ -136,7 +138,10 @@ class Table:
                 fills.apply(number, values)
             if not ERRORS.isdisjoint(values):
                 self._note_errors(number, values, notebook)
+            if number in lookout.rows:
+                lookout.look(number, values)
             yield Line(number, values, surplus)
+        lookout.tell_hidden()
 
     def _note_errors(self, number: int, values: list[Value], notebook: Notebook) -> None:
         for name, value in zip(self.header.names, values, strict=True):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from notifier.model import Value
+    from notifier.recipients.traps import Scanner
     from notifier.settings import LimitSettings
 
 #: Folder that holds the package, for the reader process.
@@ -59,8 +60,12 @@ class Merged:
     last: int
 
 
-def check_zip(path: Path, limits: LimitSettings) -> None:
+def check_zip(
+    path: Path, limits: LimitSettings, scanner: Callable[[str], Scanner | None] | None = None
+) -> None:
     """Refuse a workbook that inflates beyond the cap; really inflates it, believing no header.
+
+    `scanner`: gives, by a part's name, what looks through it on the way; None for most.
 
     Raises:
         SheetError: too many parts, too many bytes, or a damaged archive.
@@ -73,7 +78,8 @@ def check_zip(path: Path, limits: LimitSettings) -> None:
                 raise _bomb(path, limits)
             left = limits.max_sheet_bytes
             for entry in entries:
-                left -= _inflated(file, entry, left)
+                watcher = scanner(entry.filename.replace("\\", "/")) if scanner else None
+                left -= _inflated(file, entry, left, watcher)
                 if left < 0:
                     raise _bomb(path, limits)
     except (zipfile.BadZipFile, zlib.error, struct.error, OSError, ValueError) as exc:
@@ -93,8 +99,8 @@ def _bomb(path: Path, limits: LimitSettings) -> SheetError:
     )
 
 
-def _inflated(file: IO[bytes], entry: zipfile.ZipInfo, cap: int) -> int:
-    """Bytes that the entry inflates to, counted up to just over `cap`."""
+def _inflated(file: IO[bytes], entry: zipfile.ZipInfo, cap: int, watcher: Scanner | None) -> int:
+    """Bytes that the entry inflates to, counted up to just over `cap`; shown to the watcher."""
     if entry.flag_bits & 1:
         raise zipfile.BadZipFile(entry.filename)
     file.seek(entry.header_offset)
@@ -104,10 +110,13 @@ def _inflated(file: IO[bytes], entry: zipfile.ZipInfo, cap: int) -> int:
         return entry.compress_size
     if entry.compress_type != zipfile.ZIP_DEFLATED:
         raise zipfile.BadZipFile(entry.filename)
-    return _inflate(file, entry.compress_size, cap)
+    total = _inflate(file, entry.compress_size, cap, watcher)
+    if watcher is not None:
+        watcher.finish()
+    return total
 
 
-def _inflate(file: IO[bytes], size: int, cap: int) -> int:
+def _inflate(file: IO[bytes], size: int, cap: int, watcher: Scanner | None) -> int:
     inflator, total = zlib.decompressobj(-15), 0
     while size > 0 and total <= cap and not inflator.eof:
         chunk = file.read(min(size, _CHUNK))
@@ -115,7 +124,10 @@ def _inflate(file: IO[bytes], size: int, cap: int) -> int:
             raise zipfile.BadZipFile("truncated")
         size -= len(chunk)
         while chunk and total <= cap:
-            total += len(inflator.decompress(chunk, _CHUNK * 4))
+            piece = inflator.decompress(chunk, _CHUNK * 4)
+            total += len(piece)
+            if watcher is not None:
+                watcher.feed(piece)
             chunk = inflator.unconsumed_tail
     return total
 
@@ -142,6 +154,8 @@ class Reader:
         #: Names of the visible sheets.
         self.sheets: tuple[str, ...] = ()
         self.merged: tuple[Merged, ...] = ()
+        #: Columns left of the first one in use.
+        self.left = 0
 
     def greet(self) -> None:
         """Wait until the process has opened the workbook, and learn what is in it.
@@ -150,7 +164,7 @@ class Reader:
             SheetError: protected, damaged, too large, or without such a sheet.
         """
         try:
-            _tag, listed, self.name, _width, _height, merged = self._frame()
+            _tag, listed, self.name, _width, _height, merged, self.left = self._frame()
         except BaseException:
             self.close()
             raise

@@ -5,7 +5,7 @@ then allocates until the machine kills something, and a failed allocation in it 
 process, which no `except` catches. So it has a process of its own. It costs about 40 ms to start
 and speaks marshal frames (data only, unlike pickle) on standard output:
 
-    ("sheets", [(name, is_visible)], chosen, width, height, merged ranges)
+    ("sheets", [(name, is_visible)], chosen, width, height, merged ranges, columns left of it)
     ("rows", [[value, ...], ...], places)  again and again; `places` of dates, which are tuples
     ("end",)                              or ("fail", kind, detail) instead of any of these
 
@@ -161,7 +161,7 @@ def _send_sheet(request: dict[str, Any], book: CalamineWorkbook) -> None:
         for (top, first), (bottom, last) in sheet.merged_cell_ranges or ()
         if last >= left
     ]
-    send(("sheets", listed, sheet.name, width, rows, merged))
+    send(("sheets", listed, sheet.name, width, rows, merged, left))
     batch: list[list[Any]] = []
     for row in _rows(sheet, _shown(request, sheet)):
         batch.append(row)

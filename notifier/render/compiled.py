@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from notifier.errors import MessageError, TemplateError
 from notifier.locale import _
 from notifier.render.attachments import Cabinet, FilePart
 from notifier.render.faults import shown_file
@@ -12,6 +13,7 @@ from notifier.render.headers import single_line
 from notifier.render.message import Assembler, Content
 from notifier.render.plaintext import from_html
 from notifier.render.preview import Rendered
+from notifier.render.sandbox import UnknownNameError
 from notifier.render.text_layout import finish
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
     from notifier.model import Message, Recipient
     from notifier.render.pages import Page, Press
+
+#: Names that are told at once.
+_MOST_MISSING = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +148,29 @@ class CompiledCampaign:
             return rendered
         return replace(rendered, html=self._pages.marked.render(self._context(recipient)))
 
+    def missing_names(self, recipient: Recipient) -> list[TemplateError]:
+        """An error for each name that is not there, as they are met; a few at most.
+
+        Each is taken for empty from then on, so that the next one is met.
+        """
+        context = {name: _copied(value) for name, value in self._context(recipient).items()}
+        found: list[TemplateError] = []
+        while len(found) < _MOST_MISSING:
+            try:
+                self._texts(context)
+                self._attached(context)
+            except TemplateError as exc:
+                if exc.problem != "undefined":
+                    break
+                found.append(exc)
+                if not _supply(exc.__cause__, context):
+                    break
+            except MessageError:  # with a name taken for empty, a file isn't found
+                break
+            else:
+                break
+        return found
+
     def locate(self, lineno: int) -> tuple[str, int]:
         """The file and line that a mark of `render_marked` stands for; ("", 0) for 0."""
         if lineno == 0:
@@ -203,6 +231,24 @@ class CompiledCampaign:
     def _computed(self, file: ComputedFile, context: dict[str, Any]) -> FilePart:
         name = file.path.render(context).strip()
         return self._cabinet.attach(name, within=file.folder, where=file.where)
+
+
+def _copied(value: Any) -> Any:
+    """The value with rows of its own, which may be written to."""
+    if isinstance(value, tuple):
+        return tuple(_copied(item) for item in value)
+    return dict(value) if isinstance(value, dict) else value
+
+
+def _supply(cause: BaseException | None, context: dict[str, Any]) -> bool:
+    """Give the name that was missed an empty value; False where it can't be given one."""
+    if not isinstance(cause, UnknownNameError):
+        return False
+    owner = context if cause.owner is None else cause.owner
+    if not isinstance(owner, dict) or cause.name in owner:
+        return False
+    owner[cause.name] = ""
+    return True
 
 
 def _marked(subject: str) -> str:

@@ -50,6 +50,8 @@ class Envelope:
     reply_to: str | None
     list_id: str | None
     zone: ZoneInfo
+    #: Where its subjects are written: `templates/grades/subject.txt`.
+    subject_file: str = ""
 
 
 class Content(NamedTuple):
@@ -82,6 +84,7 @@ class Assembler:
         self, envelope: Envelope, *, digest: str, max_bytes: int, signer: Signer | None = None
     ) -> None:
         self._sender = check_address(envelope.sender_address)
+        self._subject_file = envelope.subject_file
         self._max_bytes = max_bytes
         self._signer = signer
         self._signature_bytes = signer.max_bytes if signer else 0
@@ -130,6 +133,7 @@ class Assembler:
             return line
         raise MessageError(
             _("The message has no subject."),
+            where=self._subject_file,
             next_step=_("Write one in subject.txt; look at the cells that it uses."),
             problem="empty_subject",
         )

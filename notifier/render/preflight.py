@@ -17,7 +17,7 @@ from notifier.locale import _
 from notifier.render.skeleton import LINE_MARK, Tag, scan_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from notifier.model import Recipient
     from notifier.render.templates import CompiledCampaign
@@ -59,12 +59,16 @@ class _Finding:
 
 
 def inspect(compiled: CompiledCampaign, recipients: Iterable[Recipient]) -> Iterator[Problem]:
-    """The problems of all recipients' messages, as they are met; makes each message once."""
+    """The problems of all recipients' messages, as they are met; makes each message once.
+
+    Where a name is missing from a template, all that are missing are told.
+    """
     for recipient in recipients:
         try:
             findings = list(_examine(compiled, recipient))
         except (TemplateError, MessageError) as exc:
-            yield _from_error(exc, recipient)
+            for error in _all_of(compiled, recipient, exc):
+                yield _from_error(error, recipient)
             continue
         for finding in findings:
             file, line = compiled.locate(finding.lineno)
@@ -78,6 +82,14 @@ def inspect(compiled: CompiledCampaign, recipients: Iterable[Recipient]) -> Iter
                 template_line=line,
                 next_step=finding.next_step,
             )
+
+
+def _all_of(
+    compiled: CompiledCampaign, recipient: Recipient, exc: TemplateError | MessageError
+) -> Sequence[TemplateError | MessageError]:
+    """All names that are missing where one is, so that a template is mended in one go."""
+    missing = compiled.missing_names(recipient) if exc.problem == "undefined" else []
+    return missing or [exc]
 
 
 def _from_error(exc: TemplateError | MessageError, recipient: Recipient) -> Problem:

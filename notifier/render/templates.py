@@ -131,6 +131,7 @@ class _Compiler:
             reply_to=campaign.reply_to,
             list_id=campaign.list_id,
             zone=ZoneInfo(self._timezone),
+            subject_file=place(f"{campaign.template}/subject.txt"),
         )
         return CompiledCampaign(
             digest=digest,

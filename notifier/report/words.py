@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from notifier.locale import N_, _, ngettext
-from notifier.model import RunState, State
+from notifier.model import RunState, Stage, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +32,22 @@ _RUN_STATES: dict[RunState, str] = {
     RunState.HELD: N_("waiting for a decision"),
     RunState.CANCELLED: N_("cancelled"),
     RunState.FINISHED: N_("finished"),
+}
+_STAGES: dict[Stage, str] = {
+    Stage.ASSEMBLE: N_("making the message"),
+    Stage.CONNECT: N_("connecting"),
+    Stage.GREETING: N_("greeting"),
+    Stage.EHLO: N_("introduction (EHLO)"),
+    Stage.STARTTLS: N_("turning TLS on (STARTTLS)"),
+    Stage.TLS: N_("agreeing on TLS"),
+    Stage.AUTH: N_("signing in (AUTH)"),
+    Stage.MAIL: N_("sender (MAIL)"),
+    Stage.RCPT: N_("recipient (RCPT)"),
+    Stage.DATA: N_("start of the message (DATA)"),
+    Stage.BODY: N_("end of the message"),
+    Stage.RSET: N_("starting anew (RSET)"),
+    Stage.NOOP: N_("sign of life (NOOP)"),
+    Stage.QUIT: N_("leaving (QUIT)"),
 }
 #: States that somebody should look at, worst first.
 TROUBLED: tuple[State, ...] = (
@@ -78,6 +94,11 @@ def state_word(state: State) -> str:
 def run_state_word(state: RunState) -> str:
     """A run's state, as people say it."""
     return _(_RUN_STATES[state])
+
+
+def stage_word(stage: Stage) -> str:
+    """The step of a conversation with a relay, as people say it."""
+    return _(_STAGES[stage])
 
 
 def run_word(summary: RunSummary) -> str:

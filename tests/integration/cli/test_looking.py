@@ -52,6 +52,59 @@ def test_campaign_check_says_that_all_is_well(notifier, office):
     assert "notifier send notice" in result.out
 
 
+def test_campaign_check_tells_what_in_the_sheet_is_worth_a_look(notifier, office, sheet):
+    """A domain that is probably misspelt, by line and column; it is ready all the same."""
+    sheet(("S1", "an@gmial.com"), ("S2", "b@x.example"))
+    found = notifier("campaign", "check", "notice")
+    assert found.code == 0
+    assert "Worth a look" in found.out
+    assert "an@gmial.com" in found.out
+    (note,) = notifier("campaign", "check", "notice", "--json").data["notes"]
+    assert (note["line"], note["column"]) == (2, "Parent's email")
+
+
+def test_campaign_check_counts_messages_and_names_every_missing_name(notifier, office, tmp_path):
+    """Two names in one line are two problems, of as many messages as there are people."""
+    body = tmp_path / "templates" / "notice" / "body.md"
+    body.write_text("{{ chidl }} {{ gruop }}", encoding="utf-8")
+    found = notifier("campaign", "check", "notice")
+    assert found.code == 1
+    assert "`chidl`" in found.out
+    assert "`gruop`" in found.out
+    people = notifier("recipients", "check", "notice", "--json").data["recipients"]
+    refused = notifier("send", "notice", "--live", "--yes")
+    assert f"{people} messages can't be made" in refused.err
+
+
+@pytest.mark.parametrize("email", ["{{ nope }}@x.example", "{{ row['Id' }}@x.example"])
+def test_an_expression_that_fails_is_told_with_its_file(notifier, office, tmp_path, email):
+    """The campaign's file and the expression, not only the latter."""
+    path = tmp_path / "campaigns" / "notice.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("email: Parent's email", f'email: "{email}"'), encoding="utf-8")
+    found = notifier("campaign", "check", "notice")
+    assert found.code == 2
+    assert f"campaigns/notice.yaml: {email}" in found.err
+
+
+def test_a_preview_in_vietnamese_has_no_english_labels(notifier, office, monkeypatch):
+    """People read labels; `--json` keeps the names of fields."""
+    monkeypatch.setenv("NOTIFIER_LOCALE", "vi")
+    shown = notifier("campaign", "preview", "notice").out
+    assert "Chủ đề" in shown
+    assert "Subject" not in shown
+    assert "Subject" in notifier("campaign", "preview", "notice", "--json").data["headers"]
+
+
+def test_a_schedule_does_not_wait_and_says_so(notifier, office, tmp_path):
+    """Whoever wrote a schedule must not think that `--live` waits for it."""
+    path = tmp_path / "campaigns" / "notice.yaml"
+    assert "noted" not in notifier("send", "notice").out
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text + "window: {days: mon-fri}\n", encoding="utf-8")
+    assert "nothing waits for them yet" in notifier("send", "notice").out
+
+
 def test_preview_shows_headers_and_text(notifier, office):
     """One recipient's message in the terminal, found by key or address."""
     result = notifier("campaign", "preview", "notice", "--recipient", "0002")

@@ -25,6 +25,26 @@ def test_whoever_is_suppressed_meanwhile_is_not_mailed(desk):
     assert [it.address for it in claimed] == ["p0@parents.example", "p2@parents.example"]
 
 
+def test_many_are_suppressed_at_once(desk, monkeypatch):
+    """One transaction for all, so that a list of thousands takes a moment; each is as by itself."""
+    run_id = desk.run(4)
+    desk.ledger.suppress("p1@parents.example", "asked")
+    writes = []
+    write = desk.ledger._store.write
+    monkeypatch.setattr(desk.ledger._store, "write", lambda: writes.append(1) or write())
+    many = ["P1@parents.example", " p2@parents.example", "p3@Parents.example", "x@y.example"]
+    assert desk.ledger.suppress_all(many, "left", "list.csv") == 3
+    assert len(writes) == 1
+    assert desk.ledger.counts(run_id) == {State.PENDING: 1, State.SUPPRESSED: 3}
+    assert {it.address: it.reason for it in desk.ledger.suppressions()} == {
+        "p1@parents.example": "asked",
+        "p2@parents.example": "left",
+        "p3@Parents.example": "left",
+        "x@y.example": "left",
+    }
+    assert desk.ledger.suppress_all([]) == 0
+
+
 def test_a_retry_leaves_suppressed_addresses_out(desk):
     """Refused, then suppressed: `retry` doesn't mail it until the suppression is lifted."""
     run_id = desk.run(1)

@@ -117,3 +117,45 @@ def test_marks_for_the_preflight_are_never_sent(workspace):
     list(inspect(compiled, people({})))
     seen = compiled.render(people({})[0])
     assert "data-notifier" not in seen.html
+
+
+def test_all_names_that_are_missing_are_told_at_once(workspace):
+    """A template is mended in one go: each name once, with its own place and suggestion."""
+    compiled = workspace.compile(
+        {
+            "grades/subject.txt": "{{ tile }}",
+            "grades/body.html": "<p>{{ namee }}</p>\n{{ row['Toan'] }} {{ row['X'] }}\n"
+            "{{ values.plac }} {{ namee }}{% for r in rows %}{{ r['Y'] }}{% endfor %}",
+        },
+        values={"place": "A"},
+    )
+    found = problems(compiled, {"Toán": 9}, {"Toán": 8})
+    assert [(it.message.split("`")[1], it.template_line) for it in found[: len(found) // 2]] == [
+        ("tile", 1), ("namee", 1), ("Toan", 2), ("X", 2), ("plac", 3), ("Y", 3),
+    ]  # fmt: skip
+    assert [it.recipient_key for it in found] == ["K0"] * 6 + ["K1"] * 6
+    assert "`Toán`" in found[2].next_step
+    assert "place" in found[4].next_step
+
+
+def test_telling_what_is_missing_changes_nothing(workspace):
+    """The rows and constants that a message is made from stay as they are."""
+    compiled = workspace.compile({"grades/body.txt": "{{ row['X'] }}{{ values.y }}"})
+    person = people({"V": 1})[0]
+    for _time in range(2):
+        assert len(list(inspect(compiled, [person]))) == 2
+    assert person.row == {"V": 1}
+
+
+def test_a_name_that_is_asked_for_more_is_told_by_itself(workspace):
+    """What is taken for empty has no parts; that is no second mistake."""
+    compiled = workspace.compile({"grades/body.txt": "{{ nope.more }} {{ other }}"})
+    found = problems(compiled, {"V": 1})
+    assert "`nope`" in found[0].message
+
+
+def test_an_empty_subject_has_a_place(workspace):
+    """The file that subjects are written in."""
+    compiled = workspace.compile({"grades/subject.txt": "{{ row['V'] }}", "grades/body.txt": "x"})
+    (found,) = problems(compiled, {"V": None})
+    assert (found.kind, found.file) == ("empty_subject", "templates/grades/subject.txt")

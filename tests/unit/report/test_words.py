@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from notifier.model import RunState, State
+from notifier import locale
+from notifier.model import RunState, Stage, State
 from notifier.report.words import (
     mark,
     reply_line,
     run_state_word,
     run_word,
+    stage_word,
     state_word,
     tone,
     verdict,
@@ -70,3 +72,12 @@ def test_a_reply_reads_in_one_line(make_delivery):
     none = make_delivery(1, 2, "k", "", "a@x", State.UNKNOWN, 1, None, None, "", "Link lost")
     assert reply_line(full) == "550 5.1.1 No"
     assert reply_line(none) == "Link lost"
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_every_step_with_a_relay_has_words(stage):
+    """`show` tells at which step a try ended, in the reader's language."""
+    english = stage_word(stage)
+    locale.use("vi")
+    assert english
+    assert stage_word(stage) != english
