@@ -5,11 +5,13 @@ import hashlib
 import io
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from notifier import locale
 from notifier.model import Cause, Rejection, State
+from notifier.report import page as page_module
 from notifier.report.page import html, write_page
 
 EVIL = "<script>alert(1)</script>\"'&{{ 7*7 }}`<b>`"
@@ -184,3 +186,11 @@ def test_a_run_that_is_paused_says_why(make_ledger, zone, now):
     """The reason stands below the verdict."""
     page = html(make_ledger([], reason="The relay refused the password."), 12, zone=zone, now=now)
     assert '<p class="reason">The relay refused the password.</p>' in page
+
+
+def test_no_cell_of_a_table_can_widen_the_page():
+    """Columns have widths of their own and long words break: at 900 px nothing stood out."""
+    css = (Path(page_module.__file__).parent / "page.css").read_text("utf-8")
+    assert ".cards { table-layout: fixed; }" in css
+    assert ".cards td { overflow-wrap: anywhere; }" in css
+    assert "@media screen and (max-width: 860px)" in css  # cards on screens, tables on paper
