@@ -287,13 +287,16 @@ class Writer:
             self._tell(self._answer_all, batch, lost)
 
     def _answer_all(self, batch: _Batch, lost: set[int]) -> None:
+        gone = []
         for intent, future in zip(batch.intents, batch.futures, strict=True):
             if future.done():
                 continue
             is_ours = intent.delivery_id not in lost
             future.set_result(is_ours)
             if not is_ours:
-                self.on_lost(intent.delivery_id)
+                gone.append(intent.delivery_id)
+        for delivery_id in gone:  # whoever waits goes on after this, and even if it raises
+            self.on_lost(delivery_id)
 
     def _try_once_more(self) -> None:
         try:

@@ -56,6 +56,9 @@ class Listener(Protocol):
     def body_leaves(self) -> None:
         """The oldest message's last bytes are about to be written: another may begin beside."""
 
+    def broke(self, exc: Exception) -> None:
+        """A mistake of ours came up while the relay was being heard; `ended` follows."""
+
     def ended(self, error: RelayError | None, fates: Sequence[Submission]) -> None:
         """The connection is over (None: after QUIT); `fates` of the messages, the oldest first."""
 
@@ -106,8 +109,11 @@ class Connection(asyncio.Protocol):
         session = self.session
         heard = session.heard
         self._is_receiving = True
-        for event in session.receive(data):
-            self._happen(event)
+        try:
+            for event in session.receive(data):
+                self._happen(event)
+        except Exception as exc:  # noqa: BLE001 - a mistake of ours: it must end the run, not hang it
+            self._break(exc)
         self._is_receiving = False
         if not self.is_over:
             has_written = self._write()
@@ -224,6 +230,13 @@ class Connection(asyncio.Protocol):
             assert self._milestone is not None
             if not self._milestone.done():
                 self._milestone.set_result(event)
+
+    def _break(self, exc: Exception) -> None:
+        """Something of ours raised: say so, and close, so that each message is accounted for."""
+        if self.listener is not None:
+            self.listener.broke(exc)
+        if not self.is_over:
+            self._end(troubles.interrupted(self._account, self.session.stage))
 
     def _write(self) -> bool:
         """Write what the session has to say, behind what waits; whether there was anything."""

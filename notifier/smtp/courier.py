@@ -222,6 +222,8 @@ class Courier:
 
     def ended(self, error: RelayError | None, fates: Sequence[Submission]) -> None:
         """The connection is over: settle what it held."""
+        while len(self._loads) > len(fates):
+            self._conclude(self._fate_of_the_unanswered(error))
         for fate in fates:
             if self._loads:
                 self._conclude(fate)
@@ -230,7 +232,23 @@ class Courier:
             self._let_go(load, error)
         self._dispatcher.gone(self, None if self._has_disowned else error)
 
+    def broke(self, exc: Exception) -> None:
+        """A mistake of ours: it ends the run, after all is settled."""
+        self._dispatcher.crash(exc)
+
     # --- inside ------------------------------------------------------------------------------
+
+    def _fate_of_the_unanswered(self, error: RelayError | None) -> Submission:
+        """The oldest parcel's, where the session has given its answer and it did not reach us.
+
+        That is so when something raised, or the connection was closed, between the two. The answer
+        is not known any more, so what had left is in doubt.
+        """
+        session = self._connection.session
+        reason = error or troubles.interrupted(session.account, session.stage)
+        has_left = self._loads[0].is_granted
+        stage = Stage.BODY if has_left else Stage.MAIL
+        return Submission(stage, None, reason.message, in_doubt=has_left)
 
     def _begin(self) -> bool:
         """Put the next parcel's envelope into the output; False where there is none."""
@@ -337,6 +355,7 @@ class Courier:
 
     def _send_whole(self, load: _Load) -> None:
         if self._may_begin(load.parcel, self._connection.session.begin_whole):
+            load.is_granted = True
             self._loads.append(load)
             self._connection.flush()
         else:

@@ -60,6 +60,11 @@ class _Farewell:
     def body_leaves(self) -> None:
         """No message is sent."""
 
+    def broke(self, exc: Exception) -> None:
+        """A mistake of ours: whoever waits gets it."""
+        if not self.over.done():
+            self.over.set_exception(exc)
+
     def ended(self, _error: RelayError | None, _fates: Sequence[Submission]) -> None:
         """The connection is over."""
         if not self.over.done():

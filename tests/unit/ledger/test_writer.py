@@ -71,6 +71,33 @@ def test_what_comes_while_a_transaction_runs_shares_the_next(desk):
     assert desk.ledger.counts(run_id) == {State.ACCEPTED: 50}
 
 
+def test_all_learn_their_fate_though_telling_of_one_fails(desk):
+    """A mistake in who is told of lost deliveries leaves nobody waiting for ever."""
+    _run_id, ids = _claimed(desk, 3)
+    gate = Gate(desk.ledger)
+    told = []
+
+    def broken(delivery_id):
+        raise KeyError(delivery_id)
+
+    async def deliver():
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _loop, context: told.append(context)
+        )
+        async with Writer(gate) as writer:
+            writer.on_lost = broken
+            first = writer.intend(desk.intent(ids[0]))
+            await asyncio.to_thread(gate.entered.wait, 10)
+            others = [writer.intend(desk.intent(it)) for it in (10**6, ids[1], ids[2])]
+            gate.open.set()
+            async with asyncio.timeout(10):
+                assert await first
+                assert await asyncio.gather(*others) == [False, True, True]
+
+    asyncio.run(deliver())
+    assert isinstance(told[0]["exception"], KeyError)
+
+
 def test_an_intent_is_durable_before_its_sender_knows(desk, ledger_path):
     """When the future says True, another connection already sees `submitting`."""
     _run, ids = _claimed(desk, 1)
