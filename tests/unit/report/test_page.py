@@ -193,4 +193,4 @@ def test_no_cell_of_a_table_can_widen_the_page():
     css = (Path(page_module.__file__).parent / "page.css").read_text("utf-8")
     assert ".cards { table-layout: fixed; }" in css
     assert ".cards td { overflow-wrap: anywhere; }" in css
-    assert "@media screen and (max-width: 860px)" in css  # cards on screens, tables on paper
+    assert "@media screen and (max-width: 1000px)" in css  # cards on screens, tables on paper
