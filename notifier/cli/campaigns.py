@@ -83,8 +83,8 @@ def check(
     count = found.roster.tally.recipients
     say(
         ngettext(
-            "{count} message was rendered: {errors} errors, {warnings} warnings.",
-            "{count} messages were rendered: {errors} errors, {warnings} warnings.",
+            "{count} message was rendered; errors: {errors}, warnings: {warnings}.",
+            "{count} messages were rendered; errors: {errors}, warnings: {warnings}.",
             count,
         ).format(count=count, errors=found.errors, warnings=found.warnings)
     )

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def add(db: sqlite3.Connection, address: str, reason: str, source: str, now: float) -> bool:
     """Suppress the address; True where it was not yet. The first reason is kept.
 
-    What waits for it in any run is suppressed too; what is on its way already goes out.
+    What waits for it in any run is suppressed too, and a run that waited for nothing else is
+    finished; what is on its way already goes out.
     """
     address = address.strip()
     _sweep(db, [address.lower()], now)
@@ -57,6 +58,8 @@ def _sweep(db: sqlite3.Connection, folded: Sequence[str], now: float) -> None:
             (State.SUPPRESSED, Cause.SUPPRESSED, now, delivery_id),
         )
         runs.shift(db, run_id, State(prior), State.SUPPRESSED, 1)
+    for run_id in sorted({run_id for _delivery, run_id, _prior in waiting}):
+        runs.finish_if_done(db, run_id, now)
 
 
 def remove(db: sqlite3.Connection, address: str) -> bool:

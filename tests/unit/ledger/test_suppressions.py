@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from notifier.model import State
+import pytest
+
+from notifier.model import RunState, State
 
 
 def test_a_suppression_is_kept_as_it_was_first_given(desk):
@@ -23,6 +25,22 @@ def test_whoever_is_suppressed_meanwhile_is_not_mailed(desk):
     assert desk.ledger.counts(run_id) == {State.PENDING: 2, State.SUPPRESSED: 1}
     claimed = desk.ledger.claim(run_id, desk.worker(run_id), 10)
     assert [it.address for it in claimed] == ["p0@parents.example", "p2@parents.example"]
+
+
+@pytest.mark.parametrize("is_paused", [False, True])
+def test_a_run_that_waited_for_nobody_else_is_finished(desk, is_paused):
+    """The last one that was put off asked not to be mailed: nothing is left to go on with."""
+    run_id = desk.run(2)
+    worker = desk.worker(run_id)
+    desk.ledger.claim(run_id, worker, 1)
+    desk.submit([1], worker)
+    desk.settle(1, worker_id=worker)
+    if is_paused:
+        desk.ledger.pause(run_id, "lunch")
+    desk.ledger.suppress("p1@parents.example")
+    assert desk.ledger.get_run(run_id).state is RunState.FINISHED
+    assert desk.ledger.suppress("p0@parents.example")  # accepted already: nothing to take back
+    assert desk.ledger.counts(run_id) == {State.ACCEPTED: 1, State.SUPPRESSED: 1}
 
 
 def test_many_are_suppressed_at_once(desk, monkeypatch):
