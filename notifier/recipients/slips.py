@@ -6,7 +6,7 @@ that looks like a slip may be somebody's own.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 #: Where most private mailboxes are, in Vietnam and elsewhere.
 _POPULAR = (
@@ -41,7 +41,11 @@ _BESIDE_G = frozenset("fhtvb")
 
 def likely_domain(address: str) -> str:
     """The domain that was probably meant; empty where the address's own may well be right."""
-    domain = address.rpartition("@")[2]
+    return _meant(address.rpartition("@")[2])
+
+
+@lru_cache(maxsize=4096)  # a sheet's addresses have few different domains
+def _meant(domain: str) -> str:
     return _near().get(domain, "") or _with_another_ending(domain)
 
 
