@@ -1,7 +1,7 @@
 """How many connections there are to one relay, and who gets the next parcel.
 
-The pool *decides* purely (`plan`), and acts on it (`_carry_out`). Couriers take parcels themselves
-as long as there are any; one scout waits for the feed when there are none.
+Its crew *decides* purely (`crew.py`), the pool acts on it (`_carry_out`). Couriers take parcels
+themselves as long as there are any; one scout waits for the feed when there are none.
 
 How many: one at first. Each message that the relay takes makes room for one more, up to
 `max_connections` (Postfix grows its concurrency so), and one is opened when there is work for it.
@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING
 from notifier.errors import RelayError
 from notifier.locale import _
 from notifier.smtp.courier import Courier
+from notifier.smtp.crew import Crew, Plan
 from notifier.smtp.dialler import Dialler
 from notifier.smtp.parcel import Feed, Parcel
 from notifier.smtp.redial import Redial
@@ -54,21 +55,6 @@ CALM = 30.0
 JITTER = 0.1
 #: Seconds that the end of `run` waits for intents that were asked for.
 PATIENCE = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the pool is going to do."""
-
-    #: Connections to open.
-    connect: int
-    #: Idle ones that take their leave.
-    close: tuple[Courier, ...]
-    #: Busy ones that are too old: they take nothing more.
-    retire: tuple[Courier, ...]
-    #: When to plan again if nothing happens, on the pool's clock; None: no need.
-    wake_at: float | None
-    is_done: bool
 
 
 @dataclass(slots=True)
@@ -108,15 +94,9 @@ class Pool:
         self._on_event = on_event or (lambda _kind, _text: None)
         self._redial = redial or Redial(relay.connect_attempts, self._random)
         self._feed: Feed
-        #: Connections that there may be now, `max_connections` at most.
-        self._most = relay.max_connections
-        self._couriers: set[Courier] = set()
-        self._idle: list[Courier] = []
-        self._openings: set[asyncio.Task[None]] = set()
+        self._crew = Crew(relay.max_connections, relay.idle_timeout)
         self._deferred: set[asyncio.Future[bool]] = set()
-        self._window = 1
         self._failures = 0
-        self._retry_at = 0.0
         self._calm_until = 0.0
         self._is_fed = False
         self._is_stopping = False
@@ -128,16 +108,16 @@ class Pool:
         self.stats = Stats()
 
     def __repr__(self) -> str:
-        busy = len(self._couriers) - len(self._idle)
+        busy = len(self._crew.couriers) - len(self._crew.idle)
         return (
-            f"<Pool {self._dialler.account.name}: {busy} busy, {len(self._idle)} idle, "
-            f"{len(self._openings)} opening, window {self._window}/{self._most}>"
+            f"<Pool {self._dialler.account.name}: {busy} busy, {len(self._crew.idle)} idle, "
+            f"{len(self._crew.openings)} opening, window {self._crew.window}/{self._crew.most}>"
         )
 
     @property
     def size(self) -> int:
         """Connections that are open or being opened."""
-        return len(self._couriers) + len(self._openings)
+        return self._crew.size
 
     # --- the contract ------------------------------------------------------------------------
 
@@ -169,79 +149,30 @@ class Pool:
 
     def limit(self, most: int) -> None:
         """Have no more connections than these from now on; those beyond finish what they hold."""
-        if most != self._most:
-            self._most = most
-            self._window = max(1, min(self._window, most))
+        if most != self._crew.most:
+            self._crew.limit(most)
             self._stir()
 
     def plan(self, now: float) -> Plan:
         """What is to be done at that instant; changes nothing."""
         if self._is_stopping or self._is_exhausted:
-            is_done = not self._couriers and not self._openings and not self._deferred
-            return Plan(0, tuple(self._idle), (), None, is_done)
-        wanted = self._wanted()
-        close = tuple(courier for courier in self._idle if now >= self._leaves_at(courier))
-        retire = tuple(
-            courier
-            for courier in self._couriers
-            if now >= courier.expires_at and not courier.is_worn and courier not in self._idle
-        )
-        if self.size > self._most:
-            close, retire = self._shrink(close, retire)
-        return Plan(
-            connect=wanted if now >= self._retry_at else 0,
-            close=close,
-            retire=retire,
-            wake_at=self._next_look(wanted, {*close, *retire}, now),
-            is_done=False,
-        )
-
-    def _shrink(
-        self, close: tuple[Courier, ...], retire: tuple[Courier, ...]
-    ) -> tuple[tuple[Courier, ...], tuple[Courier, ...]]:
-        """So many more that no more are left than there may be; idle ones first."""
-        leaving = {*close, *retire, *(it for it in self._couriers if it.is_worn)}
-        spare = [it for it in self._idle if it not in leaving]
-        spare += [it for it in self._couriers if it not in leaving and it not in self._idle]
-        spare = spare[: max(0, self.size - len(leaving) - self._most)]
-        idle = set(self._idle)
-        return (
-            (*close, *(it for it in spare if it in idle)),
-            (*retire, *(it for it in spare if it not in idle)),
-        )
-
-    def _wanted(self) -> int:
-        if not self._is_fed or self._idle:
-            return 0
-        return max(0, min(self._window, self._most) - self.size)
-
-    def _leaves_at(self, courier: Courier) -> float:
-        return min(courier.expires_at, courier.idle_since + self._relay.idle_timeout)
-
-    def _next_look(self, wanted: int, leaving: set[Courier], now: float) -> float | None:
-        instants = [self._leaves_at(courier) for courier in self._idle if courier not in leaving]
-        instants += [
-            courier.expires_at
-            for courier in self._couriers
-            if courier not in leaving and not courier.is_worn
-        ]
-        if wanted and self._retry_at > now:
-            instants.append(self._retry_at)
-        return min(instants, default=None)
+            is_done = not self._crew.couriers and not self._crew.openings and not self._deferred
+            return Plan(0, tuple(self._crew.idle), (), None, is_done)
+        return self._crew.plan(now, is_fed=self._is_fed)
 
     # --- acting ------------------------------------------------------------------------------
 
     def _carry_out(self, plan: Plan) -> None:
         if self._is_stopping or self._is_exhausted:
-            for opening in self._openings:
+            for opening in self._crew.openings:
                 opening.cancel()
         for courier in plan.retire:
             courier.is_worn = True
         for courier in plan.close:
-            self._idle.remove(courier)
+            self._crew.idle.remove(courier)
             courier.quit()
         for _number in range(plan.connect):
-            self._openings.add(asyncio.create_task(self._open()))
+            self._crew.openings.add(asyncio.create_task(self._open()))
 
     async def _open(self) -> None:
         try:
@@ -264,7 +195,7 @@ class Pool:
         finally:
             task = asyncio.current_task()
             assert task is not None
-            self._openings.discard(task)
+            self._crew.openings.discard(task)
             self._stir()
 
     def _shorten(self, count: int) -> int:
@@ -272,31 +203,31 @@ class Pool:
 
     def _opened(self, courier: Courier) -> None:
         self.stats.opened += 1
-        self._couriers.add(courier)
+        self._crew.couriers.add(courier)
         self._on_event("opened", _("A connection to the relay is open."))
         courier.serve()
 
     def _could_not_open(self, exc: RelayError) -> None:
         self.stats.refused_connections += 1
-        others = len(self._couriers) + len(self._openings) - 1
+        others = self._crew.size - 1
         if others > 0:
             self._grow_no_more(others, exc)
         else:
             self._count_failure(exc)
 
     def _grow_no_more(self, working: int, exc: RelayError) -> None:
-        self._window = max(1, working)
+        self._crew.window = max(1, working)
         self._calm_until = self._clock() + CALM * (1 + self._random.random())
         self._on_event("fewer", exc.message)
 
     def _count_failure(self, exc: RelayError) -> None:
         self._failures += 1
-        self._window = 1
+        self._crew.window = 1
         wait = self._redial.wait(exc, self._failures)
         if wait is None:
             self.crash(exc)
         else:
-            self._retry_at = self._clock() + wait
+            self._crew.retry_at = self._clock() + wait
             self._on_event("retry", exc.message)
 
     async def _scout(self) -> None:
@@ -318,18 +249,18 @@ class Pool:
     def _can_use_parcels(self) -> bool:
         if self._is_stopping or self._is_exhausted or self._failure is not None:
             return False
-        return bool(self._idle) or (not self.size and not self._is_fed)
+        return bool(self._crew.idle) or (not self.size and not self._is_fed)
 
     def _hand_out(self) -> bool:
         """Let idle couriers take parcels, the last used first; whether anything came of it."""
-        if not self._idle:
+        if not self._crew.idle:
             self._is_fed = True
             self._stir()
             return True
         served = 0
         self._is_fed = True
-        while self._idle and self._is_fed:
-            self._idle.pop().serve()
+        while self._crew.idle and self._is_fed:
+            self._crew.idle.pop().serve()
             served += self._is_fed
         if self._is_fed:
             self._stir()
@@ -349,12 +280,12 @@ class Pool:
         self._stirred.set()
 
     async def _wind_down(self, scout: asyncio.Task[None]) -> None:
-        tasks = [scout, *self._openings]
+        tasks = [scout, *self._crew.openings]
         for task in tasks:
             task.cancel()
         error = self._failure if isinstance(self._failure, RelayError) else None
         self._is_stopping = True
-        for courier in list(self._couriers):
+        for courier in list(self._crew.couriers):
             courier.abort(error)
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._deferred:
@@ -365,7 +296,7 @@ class Pool:
         """The relay can't take what was sent in a row: connections begin anew, a step lower."""
         _log.warning("%s", note)
         self._on_event("slower", note)
-        for courier in self._couriers:
+        for courier in self._crew.couriers:
             courier.is_worn = True
 
     # --- what couriers call (`courier.Dispatcher`) ---------------------------------------------
@@ -384,7 +315,7 @@ class Pool:
             return None
         self._is_fed = True
         self.stats.taken += 1
-        if self._window > len(self._couriers) + len(self._openings):
+        if self._crew.window > self._crew.size:
             self._stir()
         return parcel
 
@@ -424,8 +355,8 @@ class Pool:
         """The relay took a message: there may be one more connection."""
         self.stats.accepted += 1
         self._failures = 0
-        if self._window < self._most and self._clock() >= self._calm_until:
-            self._window += 1
+        if self._crew.window < self._crew.most and self._clock() >= self._calm_until:
+            self._crew.window += 1
 
     def crash(self, exc: BaseException) -> None:
         """End `run` with this, after settling."""
@@ -436,9 +367,9 @@ class Pool:
     def idle(self, courier: Courier) -> None:
         """Nothing to do for this one."""
         courier.idle_since = self._clock()
-        self._idle.append(courier)
+        self._crew.idle.append(courier)
         self._hungry.set()
-        leaves_at = self._leaves_at(courier)
+        leaves_at = self._crew.leaves_at(courier)
         if (
             self._is_stopping
             or self._is_exhausted
@@ -449,9 +380,9 @@ class Pool:
 
     def gone(self, courier: Courier, error: RelayError | None) -> None:
         """A connection is over."""
-        self._couriers.discard(courier)
-        if courier in self._idle:
-            self._idle.remove(courier)
+        self._crew.couriers.discard(courier)
+        if courier in self._crew.idle:
+            self._crew.idle.remove(courier)
             error = None  # a relay may close what is idle
         self._hungry.set()
         self._stir()
@@ -462,7 +393,7 @@ class Pool:
         if courier.has_taught:
             return
         if courier.answers:
-            self._window = max(1, self._window - 1)
+            self._crew.window = max(1, self._crew.window - 1)
         elif self.size:
             self._grow_no_more(self.size, error)
         else:

@@ -31,7 +31,7 @@ def courier(**fields):
 
 def hold(pool, *busy, idle=()):
     """Put couriers into the pool."""
-    pool._couriers, pool._idle = {*busy, *idle}, list(idle)
+    pool._crew.couriers, pool._crew.idle = {*busy, *idle}, list(idle)
 
 
 def test_without_work_nothing_is_opened(pool):
@@ -49,7 +49,7 @@ def test_the_first_work_opens_one(pool):
 def test_opens_up_to_its_window(pool):
     """What the successes so far allow, less what there is; never while one is idle."""
     pool._is_fed = True
-    pool._window = 3
+    pool._crew.window = 3
     hold(pool, courier())
     assert pool.plan(0.0).connect == 2
     hold(pool, courier(), idle=(courier(),))
@@ -59,7 +59,7 @@ def test_opens_up_to_its_window(pool):
 def test_waits_for_its_next_try(pool):
     """After a failure nothing is opened before the instant that was set."""
     pool._is_fed = True
-    pool._retry_at = 5.0
+    pool._crew.retry_at = 5.0
     assert pool.plan(4.9) == Plan(0, (), (), 5.0, is_done=False)
     assert pool.plan(5.0).connect == 1
 
