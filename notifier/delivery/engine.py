@@ -25,6 +25,7 @@ from notifier.delivery.fleet import make_sender
 from notifier.delivery.grants import Grants
 from notifier.delivery.line import LEASE, Desk, Job, Route, keep_limits, open_line
 from notifier.delivery.progress import Progress
+from notifier.delivery.waiting import happens
 from notifier.delivery.workshop import open_workshop
 from notifier.errors import GuardError, LedgerError, RelayError
 from notifier.ledger.relays import Trouble
@@ -108,7 +109,7 @@ class _Engine:
 
     async def _tick(self) -> None:
         try:
-            while not await _happens(self.stop, TICK) and await self._may_go_on():
+            while not await happens(self.stop, TICK) and await self._may_go_on():
                 await self._tell()
         except Exception as exc:  # noqa: BLE001 - without a ticker nobody could stop the run
             self._sender.fail(exc)
@@ -289,15 +290,6 @@ def _make_grants(ledger: Ledger, writer: Writer, steady: Callable[[], float]) ->
 async def _put_down(writer: Writer, ledger: Ledger, worker_id: int) -> None:
     await writer.drain()
     await writer.call(ledger.release, worker_id)
-
-
-async def _happens(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
 
 
 def _check_template(job: Job) -> None:

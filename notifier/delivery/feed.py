@@ -31,6 +31,7 @@ from notifier.delivery.dues import Dues
 from notifier.delivery.patience import Patience
 from notifier.delivery.stock import Stock
 from notifier.delivery.terms import Job
+from notifier.delivery.waiting import happens
 from notifier.ledger.ledger import Intent, Result
 from notifier.model import (
     Cause,
@@ -217,13 +218,8 @@ class RunFeed:
     async def _stir(self, seconds: float | None = None) -> None:
         """Until something changed, or for so many seconds."""
         self._stirred.clear()
-        if self._is_closed:
-            return
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stirred.wait()
-        except TimeoutError:
-            pass
+        if not self._is_closed:
+            await happens(self._stirred, seconds)
 
     # --- what the stock calls (`stock.Keeper`) -------------------------------------------------
 

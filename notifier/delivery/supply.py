@@ -21,6 +21,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from notifier.delivery.shares import Share, Shares
+from notifier.delivery.waiting import happens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,12 +98,7 @@ class Supply:
 
     async def sleep(self, seconds: float) -> bool:
         """For so long; False where it is closed before."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._closed.wait()
-        except TimeoutError:
-            return True
-        return False
+        return not await happens(self._closed, seconds)
 
     async def unless_closed(self, task: asyncio.Task[Any]) -> None:
         """Until the task is done, or this is closed."""
@@ -183,13 +179,8 @@ class Supply:
 
     async def _pause(self, seconds: float) -> None:
         self._stirred.clear()
-        if self.is_closed:
-            return
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stirred.wait()
-        except TimeoutError:
-            pass
+        if not self.is_closed:
+            await happens(self._stirred, seconds)
 
     def _take(self, name: str, count: int) -> list[Claimed]:
         if not self._unfit:

@@ -307,16 +307,6 @@ class Ledger:
         with self._store.alone() as db:
             return claims.next_due_at(db, run_id)
 
-    def recent_attempts(
-        self, relay: str, since: float, limit: int, run_id: int | None = None
-    ) -> list[float]:
-        """When the relay was used by any run, or by one, oldest first: for its limits.
-
-        The latest `limit` instants; to the second, and rather too late than too early.
-        """
-        with self._store.alone() as db:
-            return history.recent_attempts(db, relay, since, limit, run_id, now=self._clock())
-
     # --- limits and relays -------------------------------------------------------------------
 
     def keep_limit(
@@ -398,8 +388,3 @@ class Ledger:
         """All suppressed addresses, in order."""
         with self._store.alone() as db:
             return suppressions.every(db)
-
-    def is_suppressed(self, address: str) -> bool:
-        """Whether the address must not be mailed (without regard to case)."""
-        with self._store.alone() as db:
-            return bool(suppressions.among(db, [address]))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from notifier.ledger import history, suppressions
 from notifier.ledger.ledger import Intent, Ledger, NewRun, Result
 from notifier.model import Cause, Recipient, Rejection, Stage, State
 
@@ -93,6 +94,16 @@ class Desk:
         """A row, straight from the file."""
         with self.ledger._store.alone() as db:
             return db.execute(sql, values).fetchone()
+
+    def recent_attempts(self, relay, since, limit, run_id=None):
+        """When the relay, or a run, was used: what limits are told of before their time."""
+        with self.ledger._store.alone() as db:
+            return history.recent_attempts(db, relay, since, limit, run_id, now=self.clock())
+
+    def is_suppressed(self, address):
+        """Whether enrolment would pass the address over."""
+        with self.ledger._store.alone() as db:
+            return bool(suppressions.among(db, [address]))
 
     def every(self, sql, *values):
         """Rows, straight from the file."""

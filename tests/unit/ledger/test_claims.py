@@ -184,7 +184,7 @@ def test_the_limits_know_what_was_used_before(desk):
         desk.submit([claimed.id])
         desk.settle(claimed.id)
     now = desk.clock()
-    recent = desk.ledger.recent_attempts
+    recent = desk.recent_attempts
     assert recent("main", now - 15, 10) == [now - 9, now]
     assert recent("main", 0, 2) == [now - 9, now]
     assert recent("main", 0, 10, run_id) == [now - 29, now - 19, now - 9]
@@ -200,7 +200,7 @@ def test_a_relay_among_several_is_charged_with_its_own_attempts_alone(desk):
     ):
         desk.submit([claimed.id])
         desk.settle(claimed.id, relay=relay)
-    recent = desk.ledger.recent_attempts
+    recent = desk.recent_attempts
     assert len(recent("main", 0, 10)) == 2
     assert len(recent("backup", 0, 10)) == 1
     assert recent("back", 0, 10) == []
@@ -216,7 +216,7 @@ def test_a_message_that_could_not_be_made_uses_no_limit(desk):
         desk.settle(it, State.REFUSED, stage=Stage.ASSEMBLE, code=None, cause=Cause.RENDER_FAILED)
     desk.submit(ids[3:])
     desk.settle(ids[3])
-    assert len(desk.ledger.recent_attempts("main", 0, 10)) == 1
+    assert len(desk.recent_attempts("main", 0, 10)) == 1
     assert desk.one("SELECT sum(count) FROM tick") == (4,)
 
 
