@@ -136,8 +136,8 @@ def _lease(
     db: sqlite3.Connection, worker_id: int, wish: Wish, now: float, host: str
 ) -> tuple[int, int]:
     others = _living(db, wish.relay, now, host, but=worker_id)
-    everybody = sorted([(number, wanted) for number, wanted, _slots in others])
-    everybody = sorted([*everybody, (worker_id, wish.wanted)])
+    wanted_by = [(number, wanted) for number, wanted, _slots in others]
+    everybody = sorted([*wanted_by, (worker_id, wish.wanted)])
     parts = divide(wish.most, [wanted for _number, wanted in everybody])
     mine = parts[[number for number, _wanted in everybody].index(worker_id)]
     granted = max(0, min(mine, wish.most - sum(held for _n, _w, held in others)))

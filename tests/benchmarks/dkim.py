@@ -68,17 +68,6 @@ def compiled(root, dkim):
     )
 
 
-def best(make, people):
-    """Microseconds of processor time a message, the best of several rounds."""
-    rounds = []
-    for _round in range(ROUNDS):
-        began = time.process_time()
-        for number, person in enumerate(people):
-            make(person, f"t{number}")
-        rounds.append((time.process_time() - began) / len(people) * 1e6)
-    return min(rounds)
-
-
 def made_a_second(campaign, people):
     """Messages a second by all cores together, by the clock on the wall."""
 
@@ -141,8 +130,8 @@ def _choices(found):
 
 def _row(root, name, dkim, people):
     campaign = compiled(root, dkim)
-    cost = best(
-        lambda person, token: campaign.assemble(person, token=token, at=assembly.AT), people
+    cost = assembly.best(
+        lambda person, token: campaign.assemble(person, token=token, at=assembly.AT), people, ROUNDS
     )
     return name, f"{cost:.0f} us", ""
 
@@ -150,7 +139,9 @@ def _row(root, name, dkim, people):
 def _around(root, key, people):
     data = compiled(root, []).assemble(people[0], token="t", at=assembly.AT).data
     signer = Signer([Seal(key.domain, key.selector, Unsigned(read_key(key.key_file)))])
-    return best(lambda _person, _token: signer.sign(data, int(assembly.AT)), people * 10)
+    return assembly.best(
+        lambda _person, _token: signer.sign(data, int(assembly.AT)), people * 10, ROUNDS
+    )
 
 
 def _share(around):

@@ -32,6 +32,8 @@ class Ledger:
         self.taken = []
         self.intended = []
         self.settled = {}
+        #: How many were taken and not settled, whenever one was about to be.
+        self.on_their_way = []
         self.times = {}
         self.more = None
         self.keeps_open = False
@@ -75,6 +77,7 @@ class Ledger:
         return future
 
     def settle(self, parcel, submission):
+        self.on_their_way.append(len(self.taken) - len(self.settled))
         self.times[parcel.id] = self.times.get(parcel.id, 0) + 1
         self.settled[parcel.id] = submission
 
