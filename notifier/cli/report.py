@@ -62,7 +62,13 @@ def _choose_format(format_: str | None, output: Path | None, *, as_json: bool) -
     ending = output.suffix.lower().lstrip(".") if output is not None else ""
     usual = "json" if as_json else "table"
     wanted = format_ or {"htm": "html", "": usual}.get(ending, ending)
-    if wanted not in FORMATS or (wanted == "table" and output is not None):
+    if wanted == "table" and output is not None:
+        raise UsageError(
+            _("The table is for the screen; it is not written to a file."),
+            where="--format",
+            next_step=_("It takes one of: {choices}.").format(choices=", ".join(FORMATS[1:])),
+        )
+    if wanted not in FORMATS:
         raise UsageError(
             _("There is no report in the format {format}.").format(format=wanted),
             where="--format",

@@ -16,8 +16,11 @@ from notifier.locale import N_, _
 from notifier.report.words import stage_word, state_word
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from zoneinfo import ZoneInfo
 
+    from notifier.campaign import Campaign
+    from notifier.delivery.making import Recipe
     from notifier.ledger.reports import DeliveryDetail
 
 HELP = N_("Show one delivery: its row, every attempt with the relay's reply, the message.")
@@ -96,15 +99,32 @@ def _message(session: Session, detail: DeliveryDetail) -> bytes:
             where=str(detail.row.id),
             next_step=f"notifier campaign preview {detail.campaign} --recipient {detail.row.key}",
         )
-    compiled = session.compiled(session.campaign(detail.campaign))
-    message = compiled.assemble(detail.recipient, token=detail.token, at=detail.message_at)
-    if hashlib.sha256(message.data).hexdigest() != detail.message_digest:
-        raise UsageError(
-            _(
-                "The campaign, its template or its DKIM keys were changed since, so the message "
-                "can't be shown."
-            ),
-            where=str(session.campaign(detail.campaign).path),
-            next_step=_("Put them back as they were when the run began."),
+    campaign = session.campaign(detail.campaign)
+    for recipe in _recipes(session, campaign, detail):
+        message = recipe.compile().assemble(
+            detail.recipient, token=detail.token, at=detail.message_at
         )
-    return message.data
+        if hashlib.sha256(message.data).hexdigest() == detail.message_digest:
+            return message.data
+    raise UsageError(
+        _(
+            "The campaign, its template or its DKIM keys were changed since, so the message "
+            "can't be shown."
+        ),
+        where=str(campaign.path),
+        next_step=_("Put them back as they were when the run began."),
+    )
+
+
+def _recipes(session: Session, campaign: Campaign, detail: DeliveryDetail) -> Iterator[Recipe]:
+    """What it may have been made from, each once: for the relay that had it last, then for others.
+
+    Relays differ in what signs their mail. An attempt that was cut short doesn't name its relay.
+    """
+    relays = session.workspace.settings.relays
+    tried: list[object] = []
+    for name in [*(it.relay for it in reversed(detail.attempts)), *relays, ""]:
+        recipe = session.recipe(campaign, relays.get(name))
+        if recipe.dkim not in tried:
+            tried.append(recipe.dkim)
+            yield recipe

@@ -77,7 +77,7 @@ def send_trial(
     from notifier.smtp.pool import Parcel, Pool
 
     address = parse_one(to, "--to")
-    compiled = session.compiled(campaign)
+    compiled = session.recipe(campaign, relay).compile()
     recipients = _first(session, campaign, count)
     now = float(int(time.time()))
     parcels = [

@@ -174,8 +174,7 @@ async def deliver(
 
     Raises RelayError when the relay can't be used: the run is paused then, with the reason, and
     nobody's attempt is burnt. Raises LedgerError when the ledger can't be written, GuardError when
-    the template is no longer the one that the run was enrolled with, or when somebody else sends
-    through the same relay and it has limits, which must hold for both.
+    the template is no longer the one that the run was enrolled with.
 
     Setting `stop` finishes what is on the wire and returns; cancelling closes the connections at
     once, and what had left without a reply is then in doubt.
@@ -288,6 +287,8 @@ def _make_grants(ledger: Ledger, writer: Writer, steady: Callable[[], float]) ->
 
 
 async def _put_down(writer: Writer, ledger: Ledger, worker_id: int) -> None:
+    # Whatever the policy for doubt: all that was on the wire is settled by it before this. What is
+    # not was left by a mistake of ours, perhaps with the relay's 2yz in hand: a person decides.
     await writer.drain()
     await writer.call(ledger.release, worker_id)
 

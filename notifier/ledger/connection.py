@@ -202,7 +202,7 @@ def _refuse_older(schema: int, path: Path) -> None:
         raise LedgerError(
             _("The ledger was written by an older version of notifier."),
             where=str(path),
-            next_step=_("Any command that writes brings it up to date, such as notifier send."),
+            next_step=_("Bring it up to date, without losing anything: notifier status latest"),
         )
 
 

@@ -281,6 +281,23 @@ def test_what_is_sent_is_signed_and_can_be_shown_again(notifier, office, signed)
     assert "DKIM-Signature: v=1; a=rsa-sha256" in shown.out
 
 
+def test_a_relay_that_signs_itself_gets_and_shows_mail_without_our_signature(
+    notifier, office, signed
+):
+    """`dkim = false` of a relay holds for runs, for `campaign test`, and for `show --eml`."""
+    settings = Path("notifier.toml")
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(
+        text.replace("[relays.local]\n", "[relays.local]\ndkim = false\n"), encoding="utf-8"
+    )
+    assert notifier("send", "notice", "--live").code == 0
+    assert notifier("campaign", "test", "notice", "--to", "me@school.example").code == 0
+    assert all(b"DKIM-Signature" not in kept.data for kept in office.messages())
+    shown = notifier("show", "1", "--eml")
+    assert shown.code == 0, shown.err
+    assert "DKIM-Signature" not in shown.out
+
+
 def test_another_key_is_another_message(notifier, office, signed):
     """With another key `show --eml` says that the message can't be made again."""
     assert notifier("send", "notice", "--live").code == 0
