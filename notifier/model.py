@@ -28,6 +28,7 @@ class State(StrEnum):
     REFUSED = "refused"  # final; a person, with `retry`
     EXPIRED = "expired"  # final; deferred past the retry horizon; a person
     UNKNOWN = "unknown"  # in doubt: policy (hold or resend), or a person
+    PRESUMED = "presumed"  # final; was in doubt, and a person said that it arrived
     SUPPRESSED = "suppressed"  # final; never sent
     CANCELLED = "cancelled"  # final; never sent; a person
     BOUNCED = "bounced"  # final; accepted, later returned
@@ -38,6 +39,7 @@ class State(StrEnum):
 FINAL_STATES = frozenset(
     {
         State.ACCEPTED,
+        State.PRESUMED,
         State.REFUSED,
         State.EXPIRED,
         State.SUPPRESSED,
@@ -51,6 +53,7 @@ class RunState(StrEnum):
     """A run's state; each comment says who moves it on."""
 
     ENROLLING = "enrolling"  # enrolment, when the last row is in; `send` again goes on with it
+    AWAITING = "awaiting"  # somebody else with `approve`; nothing of it is sent before
     ACTIVE = "active"  # the engine
     PAUSED = "paused"  # a person with `resume`; `reason` says who paused it and why
     HELD = "held"  # only deliveries in doubt are left: a person, with `retry --state unknown`

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: The schema that this program writes: the number of its newest migration.
-SCHEMA = 3
+SCHEMA = 4
 #: "ntfr": marks the file as ours (PRAGMA application_id).
 APPLICATION_ID = 0x6E746672
 #: STRICT tables; UPDATE FROM and the rest came earlier.

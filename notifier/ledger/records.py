@@ -33,6 +33,12 @@ class NewRun:
     source_digest: str = ""
     #: The campaign's YAML as it was, so that a message can be made again later.
     campaign_yaml: str = ""
+    #: What kind of mail it is, in the campaign's word.
+    kind: str = ""
+    #: The instant that the occurrence was planned for (Unix seconds); None: a person sends it.
+    due_at: float | None = None
+    #: What was not sent until then is not sent any more.
+    not_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,11 @@ class Run:
     #: When the first delivery was claimed; None before.
     started_at: float | None
     finished_at: float | None
+    kind: str = ""
+    due_at: float | None = None
+    not_after: float | None = None
+    #: When its persons were taken out of the ledger; None: they are there.
+    purged_at: float | None = None
 
 
 class Claimed(NamedTuple):

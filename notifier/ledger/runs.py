@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     "id, campaign, occurrence, title, relay, state, reason, campaign_digest, template_digest,"
-    " source_file, source_digest, campaign_yaml, created_at, enrolled_at, started_at, finished_at"
+    " source_file, source_digest, campaign_yaml, created_at, enrolled_at, started_at, finished_at,"
+    " kind, due_at, not_after, purged_at"
 )
 
 #: A run's state as people say it; what a room above says in reports.
 _WORDS: dict[RunState, str] = {
     RunState.ENROLLING: N_("reading the sheet"),
+    RunState.AWAITING: N_("waiting for approval"),
     RunState.ACTIVE: N_("active"),
     RunState.PAUSED: N_("paused"),
     RunState.HELD: N_("waiting for a decision"),
@@ -37,7 +39,10 @@ _WORDS: dict[RunState, str] = {
 RUN_MOVES: frozenset[tuple[RunState, RunState]] = frozenset(
     {
         (RunState.ENROLLING, RunState.ACTIVE),
+        (RunState.ENROLLING, RunState.AWAITING),
         (RunState.ENROLLING, RunState.CANCELLED),
+        (RunState.AWAITING, RunState.ACTIVE),
+        (RunState.AWAITING, RunState.CANCELLED),
         (RunState.ACTIVE, RunState.PAUSED),
         (RunState.ACTIVE, RunState.HELD),
         (RunState.ACTIVE, RunState.CANCELLED),
@@ -63,9 +68,9 @@ def start(db: sqlite3.Connection, new: NewRun, now: float) -> Run:
         return row
     cursor = db.execute(
         "INSERT INTO run (campaign, occurrence, title, relay, state, reason, campaign_digest,"
-        " template_digest, source_file, source_digest, campaign_yaml, created_at, rows, folded,"
-        " extra_addresses, blank, totals, rejections)"
-        " VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0)",
+        " template_digest, source_file, source_digest, campaign_yaml, created_at, kind, due_at,"
+        " not_after, rows, folded, extra_addresses, left_out, blank, totals, rejections)"
+        " VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0)",
         (
             new.campaign,
             new.occurrence,
@@ -78,6 +83,9 @@ def start(db: sqlite3.Connection, new: NewRun, now: float) -> Run:
             new.source_digest,
             new.campaign_yaml,
             now,
+            new.kind,
+            new.due_at,
+            new.not_after,
         ),
     )
     run_id = cursor.lastrowid
@@ -174,6 +182,8 @@ def resume(db: sqlite3.Connection, run_id: int, now: float) -> None:
             _("Its recipients were not all written down yet."),
             f"notifier send {run.campaign} --live",
         )
+    if run.state is RunState.AWAITING:
+        raise _not_now(run, _("Nobody has approved it yet."), f"notifier approve {run.id}")
     if run.state in (RunState.FINISHED, RunState.CANCELLED):
         raise _not_now(run, _("Nothing is left to send."), f"notifier report {run.id}")
     move(db, run_id, RunState.ACTIVE, "", now)
@@ -243,7 +253,7 @@ def retry(
         )
         shift(db, run_id, state, State.PENDING, cursor.rowcount)
         moved += cursor.rowcount
-    if moved and run.state is not RunState.PAUSED:
+    if moved and run.state not in (RunState.PAUSED, RunState.AWAITING):
         move(db, run_id, RunState.ACTIVE, "", now)
     return moved
 
@@ -251,7 +261,7 @@ def retry(
 def finish_if_done(db: sqlite3.Connection, run_id: int, now: float) -> RunState:
     """FINISHED when every delivery is final, HELD when only doubts are left; the state then."""
     run = get(db, run_id)
-    if run.state in (RunState.ENROLLING, RunState.CANCELLED, RunState.FINISHED):
+    if run.state not in (RunState.ACTIVE, RunState.PAUSED, RunState.HELD):
         return run.state
     left = {state for state in counts(db, run_id) if state not in FINAL_STATES}
     if left - {State.UNKNOWN}:

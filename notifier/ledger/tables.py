@@ -67,12 +67,16 @@ class Run(LedgerTable, table=True):
     #: The digest of the recipients that enrolment began with.
     source_digest: str = Field(sa_type=Txt)
     campaign_yaml: str = Field(sa_type=Txt)
+    #: What kind of mail it is (`campaign.py`); empty in runs of older versions.
+    kind: str = Field(sa_type=Txt)
     #: Rows of the sheet, without blank and total rows; set when enrolment is finished.
     rows: int = 0
     #: Rows that went into another recipient's message.
     folded: int = 0
     #: Second and further addresses of a row, each a delivery or a rejection of its own.
     extra_addresses: int = 0
+    #: Recipients that this run was not meant for: a correction goes to those concerned alone.
+    left_out: int = 0
     blank: int = 0
     totals: int = 0
     #: Always the number of this run's rejections.
@@ -82,6 +86,12 @@ class Run(LedgerTable, table=True):
     #: When the first delivery was claimed.
     started_at: float | None = Field(default=None, sa_type=REAL)
     finished_at: float | None = Field(default=None, sa_type=REAL)
+    #: The instant that the occurrence was planned for; null where a person sent it.
+    due_at: float | None = Field(default=None, sa_type=REAL)
+    #: What was not sent until then is not sent any more.
+    not_after: float | None = Field(default=None, sa_type=REAL)
+    #: When its persons were taken out of the ledger; null: they are there.
+    purged_at: float | None = Field(default=None, sa_type=REAL)
 
 
 class Delivery(LedgerTable, table=True):
@@ -345,4 +355,128 @@ class Lease(LedgerTable, table=True):
     slots: int
     open: int
     #: When it told of itself last.
+    at: float = Field(sa_type=REAL)
+
+
+class Document(LedgerTable, table=True):
+    """A file that a run was made from, once for all runs that have it in common."""
+
+    __table_args__ = _strict()
+
+    #: sha256 of what it holds, in hexadecimal digits.
+    digest: str = Field(primary_key=True, sa_type=Txt)
+    #: Compressed by zlib.
+    content: bytes = Field(sa_type=LargeBinary)
+
+
+class RunDocument(LedgerTable, table=True):
+    """Which document stood where when the run was enrolled."""
+
+    __tablename__ = "run_document"
+    __table_args__ = _strict(sqlite_with_rowid=False)
+
+    run_id: int = Field(primary_key=True, foreign_key="run.id")
+    #: What it is to the run: campaign, template, attachment, ...
+    role: str = Field(primary_key=True, sa_type=Txt)
+    #: Its path, from the workspace's folder.
+    name: str = Field(primary_key=True, sa_type=Txt)
+    #: Of `document`; a large one may have its digest here alone.
+    digest: str = Field(sa_type=Txt)
+
+
+class Approval(LedgerTable, table=True):
+    """Who asked for a run to be let go, and who let it."""
+
+    __table_args__ = _strict()
+
+    run_id: int = Field(primary_key=True, foreign_key="run.id")
+    #: Of all that was looked at; another one is another question.
+    digest: str = Field(sa_type=Txt)
+    asked_by: str = Field(sa_type=Txt)
+    asked_at: float = Field(sa_type=REAL)
+    approved_by: str | None = Field(default=None, sa_type=Txt)
+    approved_at: float | None = Field(default=None, sa_type=REAL)
+    note: str = Field(sa_type=Txt)
+
+
+class Alert(LedgerTable, table=True):
+    """What the operator is told of, once."""
+
+    __table_args__ = _strict(
+        UniqueConstraint("event", name="alert_once"), sqlite_autoincrement=True
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    #: What happened, to what, when: the same event is told of once.
+    event: str = Field(sa_type=Txt)
+    kind: str = Field(sa_type=Txt)
+    run_id: int | None = Field(default=None, foreign_key="run.id")
+    text: str = Field(sa_type=Txt)
+    at: float = Field(sa_type=REAL)
+    sent_at: float | None = Field(default=None, sa_type=REAL)
+    tries: int = 0
+    #: Why it could not be told; no secrets.
+    error: str = Field(sa_type=Txt)
+
+
+class Plan(LedgerTable, table=True):
+    """When a campaign is sent by itself, as somebody scheduled it."""
+
+    __tablename__ = "schedule"
+    __table_args__ = _strict(sqlite_with_rowid=False)
+
+    campaign: str = Field(primary_key=True, sa_type=Txt)
+    #: JSON: at, cron or every, and what comes of missed occurrences.
+    spec: str = Field(sa_type=Txt)
+    timezone: str = Field(sa_type=Txt)
+    paused: int = 0
+    by: str = Field(sa_type=Txt)
+    at: float = Field(sa_type=REAL)
+
+
+class Firing(LedgerTable, table=True):
+    """What became of a planned occurrence."""
+
+    __table_args__ = _strict(sqlite_with_rowid=False)
+
+    campaign: str = Field(primary_key=True, sa_type=Txt)
+    occurrence: str = Field(primary_key=True, sa_type=Txt)
+    due_at: float = Field(sa_type=REAL)
+    state: str = Field(sa_type=Txt)
+    note: str = Field(sa_type=Txt)
+    at: float = Field(sa_type=REAL)
+
+
+class Audit(LedgerTable, table=True):
+    """Who did what: rows are added, and never changed or taken away (triggers see to it)."""
+
+    __table_args__ = _strict(sqlite_autoincrement=True)
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: float = Field(sa_type=REAL)
+    actor: str = Field(sa_type=Txt)
+    action: str = Field(sa_type=Txt)
+    #: What it was done to: `run 12`, a campaign, a relay; no addresses.
+    subject: str = Field(sa_type=Txt)
+    #: JSON.
+    detail: str = Field(sa_type=Txt)
+
+
+class Mailbox(LedgerTable, table=True):
+    """Which deliveries an address had; in order, as `Token` is, once a run is enrolled."""
+
+    __table_args__ = _strict(sqlite_with_rowid=False)
+
+    #: In lower case, as suppressions are compared.
+    address: str = Field(primary_key=True, sa_type=Txt)
+    delivery_id: int = Field(primary_key=True, foreign_key="recipient.delivery_id")
+
+
+class Forgotten(LedgerTable, table=True):
+    """Who was forgotten, and must not be mailed for all that."""
+
+    __table_args__ = _strict(sqlite_with_rowid=False)
+
+    #: sha256 of the ledger's number and the address in lower case, in hexadecimal digits.
+    hash: str = Field(primary_key=True, sa_type=Txt)
     at: float = Field(sa_type=REAL)

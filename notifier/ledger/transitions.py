@@ -39,6 +39,7 @@ LATE: frozenset[tuple[State, State]] = frozenset(
     {
         # It was accepted, whatever was planned or happened to a copy since.
         (State.UNKNOWN, State.ACCEPTED),
+        (State.PRESUMED, State.ACCEPTED),
         (State.PENDING, State.ACCEPTED),
         (State.DEFERRED, State.ACCEPTED),
         (State.CLAIMED, State.ACCEPTED),
@@ -67,6 +68,12 @@ BY_LEDGER: frozenset[tuple[State, State]] = frozenset(
         # It would be sent again, but its run was cancelled meanwhile.
         (State.SUBMITTING, State.CANCELLED),
         (State.UNKNOWN, State.CANCELLED),
+        # A person found out that it arrived, or that it did not.
+        (State.UNKNOWN, State.PRESUMED),
+        (State.PRESUMED, State.PENDING),
+        # Too late to be of use to anybody.
+        (State.PENDING, State.EXPIRED),
+        (State.DEFERRED, State.EXPIRED),
         *((state, State.PENDING) for state in (State.REFUSED, State.EXPIRED, State.UNKNOWN)),
         *((state, State.PENDING) for state in (State.CANCELLED, State.SUPPRESSED)),
         *((state, State.PENDING) for state in (State.BOUNCED, State.DEFERRED)),

@@ -21,12 +21,14 @@ _STATES: dict[State, str] = {
     State.REFUSED: N_("refused"),
     State.EXPIRED: N_("given up"),
     State.UNKNOWN: N_("in doubt"),
+    State.PRESUMED: N_("taken as arrived"),
     State.SUPPRESSED: N_("suppressed"),
     State.CANCELLED: N_("cancelled"),
     State.BOUNCED: N_("returned"),
 }
 _RUN_STATES: dict[RunState, str] = {
     RunState.ENROLLING: N_("reading the sheet"),
+    RunState.AWAITING: N_("waiting for approval"),
     RunState.ACTIVE: N_("active"),
     RunState.PAUSED: N_("paused"),
     RunState.HELD: N_("waiting for a decision"),

@@ -19,7 +19,7 @@ from notifier.ledger.tables import LedgerTable
 def _sql(db):
     """The tables and indexes of a file, spelled alike."""
     rows = db.execute(
-        "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+        "SELECT name, sql FROM sqlite_master WHERE type <> 'trigger' AND sql IS NOT NULL"
         " AND name NOT LIKE 'sqlite%' AND name <> 'alembic_version'"
     )
     return {name: re.sub(r"\s+", " ", sql).strip() for name, sql in rows}
