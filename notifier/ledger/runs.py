@@ -43,6 +43,9 @@ RUN_MOVES: frozenset[tuple[RunState, RunState]] = frozenset(
         (RunState.ENROLLING, RunState.CANCELLED),
         (RunState.AWAITING, RunState.ACTIVE),
         (RunState.AWAITING, RunState.CANCELLED),
+        # What had been approved was changed: somebody has to look again.
+        (RunState.ACTIVE, RunState.AWAITING),
+        (RunState.PAUSED, RunState.AWAITING),
         (RunState.ACTIVE, RunState.PAUSED),
         (RunState.ACTIVE, RunState.HELD),
         (RunState.ACTIVE, RunState.CANCELLED),

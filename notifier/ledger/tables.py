@@ -414,9 +414,25 @@ class Alert(LedgerTable, table=True):
     text: str = Field(sa_type=Txt)
     at: float = Field(sa_type=REAL)
     sent_at: float | None = Field(default=None, sa_type=REAL)
+    #: When it was tried last.
+    tried_at: float | None = Field(default=None, sa_type=REAL)
     tries: int = 0
     #: Why it could not be told; no secrets.
     error: str = Field(sa_type=Txt)
+
+
+class Brake(LedgerTable, table=True):
+    """What a run's `stop_if` counts from, once it has stopped the run."""
+
+    __table_args__ = _strict()
+
+    run_id: int = Field(primary_key=True, foreign_key="run.id")
+    #: When it stopped the run last.
+    at: float = Field(sa_type=REAL)
+    #: JSON: deliveries by state and by cause then; what came later counts.
+    counts: str = Field(sa_type=Txt)
+    #: 1: a person said to go on whatever comes.
+    is_off: int = 0
 
 
 class Plan(LedgerTable, table=True):

@@ -94,9 +94,18 @@ STATEMENTS = (
         text TEXT NOT NULL,
         at REAL NOT NULL,
         sent_at REAL,
+        tried_at REAL,
         tries INTEGER NOT NULL,
         error TEXT NOT NULL,
         CONSTRAINT alert_once UNIQUE (event),
+        FOREIGN KEY(run_id) REFERENCES run (id)
+    ) STRICT""",
+    """CREATE TABLE brake (
+        run_id INTEGER NOT NULL,
+        at REAL NOT NULL,
+        counts TEXT NOT NULL,
+        is_off INTEGER NOT NULL,
+        PRIMARY KEY (run_id),
         FOREIGN KEY(run_id) REFERENCES run (id)
     ) STRICT""",
     """CREATE TABLE schedule (
