@@ -94,9 +94,10 @@ def _session(workspace: Workspace, port: int) -> Session:
 def _send(session: Session, name: str, occurrence: str) -> tuple[RunSummary, Path]:
     """Send one campaign to the end; its figures and its HTML report."""
     from notifier.cli.deliver import deliver_due, tell_causes
+    from notifier.cli.planning import guard, make_plan
     from notifier.cli.report import tell_rejections, write_report
     from notifier.cli.runs import tell_summary
-    from notifier.cli.send import enrol_run, guard, make_plan
+    from notifier.cli.send import enrol_run
 
     plan = make_plan(session, session.campaign(name), occurrence=occurrence, relay="sandbox")
     guard(plan)

@@ -1,0 +1,114 @@
+"""What a dry run tells: figures, the first message, what is wrong, what to type next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from notifier.cli.console import facts, heading, print_json, say, suggest, table
+from notifier.cli.examination import tell_notes, tell_problems
+from notifier.cli.routes import facts_of_routes
+from notifier.cli.words import counts_line, spell_seconds
+from notifier.locale import _
+
+if TYPE_CHECKING:
+    from notifier.cli.planning import Plan
+
+#: Lines about the sheet in a dry run; `recipients check` has them all.
+_MOST_NOTES = 10
+
+
+def tell_dry_run(plan: Plan, *, as_json: bool) -> int:
+    """Print the plan, or its JSON; 1 where it can't be sent as it is."""
+    if as_json:
+        print_json(plan.as_dict())
+        return 0 if plan.found.is_ready else 1
+    say(
+        _("{title} ({campaign}): a dry run, nothing is sent").format(
+            title=plan.campaign.title, campaign=plan.campaign.name
+        ),
+        style="bold",
+    )
+    _tell_figures(plan)
+    _tell_first(plan)
+    _tell_notes(plan)
+    tell_problems(plan.found)
+    _tell_next(plan)
+    return 0 if plan.found.is_ready else 1
+
+
+def _tell_figures(plan: Plan) -> None:
+    tally = plan.found.roster.tally
+    facts(
+        [
+            (_("rows"), tally.rows),
+            (_("recipients"), tally.recipients),
+            (_("further addresses in a cell"), tally.extra_addresses or None),
+            (_("rejected"), tally.rejections),
+            (_("folded into another row"), tally.folded or None),
+            (_("suppressed"), plan.found.suppressed or None),
+            (_("occurrence"), plan.occurrence),
+            (_("so far"), counts_line(plan.run.counts) if plan.run else None),
+            (_("will be mailed"), plan.left),
+            *facts_of_routes(plan.routes, plan.rates),
+            (_("takes at least"), spell_seconds(plan.seconds) if plan.seconds else None),
+        ]
+    )
+
+
+def _tell_first(plan: Plan) -> None:
+    first = plan.found.first
+    if first is None or plan.found.errors or not plan.left:
+        return
+    rendered = plan.found.compiled.render(first)
+    heading(_("The first message"))
+    facts([(_("To"), first.address), (_("Subject"), rendered.subject)])
+
+
+def _tell_notes(plan: Plan) -> None:
+    tell_notes(plan.found.roster.notes, most=_MOST_NOTES)
+    if plan.found.rejections:
+        heading(_("Rejected"))
+        table(
+            (_("line"), _("column"), _("value"), _("reason")),
+            [(it.line, it.column, it.value, it.reason) for it in plan.found.rejections[:10]],
+            right=(0,),
+        )
+
+
+def _tell_next(plan: Plan) -> None:
+    import shlex
+
+    from notifier.settings import SANDBOX
+
+    name = plan.campaign.name
+    if not plan.found.is_ready:
+        suggest(f"notifier campaign check {name}")
+        return
+    if plan.choice.is_over and plan.run is not None:
+        say(_("This run is over; there is nothing left to send."))
+        again = once_more(plan)
+        say(_("  to send the campaign once more, as a new run: {step}").format(step=again))
+        return
+    say("")
+    if plan.through == SANDBOX:
+        say(_("It goes to the sandbox: have `notifier sandbox` running in a second window."))
+    if plan.campaign.schedule or plan.campaign.window:
+        say(
+            _(
+                "`schedule` and `window` are noted, and nothing waits for them yet: "
+                "it leaves at once."
+            )
+        )
+    command = shlex.join(["notifier", "send", name, *plan.repeated, "--live"])
+    say(_("Send it with: {command}").format(command=command))
+
+
+def once_more(plan: Plan) -> str:
+    """The command that sends the campaign again, as this one was meant."""
+    import shlex
+
+    repeated = list(plan.repeated)
+    if "--occurrence" in repeated:  # that one is over
+        at = repeated.index("--occurrence")
+        del repeated[at : at + 2]
+    return shlex.join(["notifier", "send", plan.campaign.name, *repeated, "--again", "--live"])

@@ -1,0 +1,179 @@
+"""What sending would do: everything examined, nothing written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from notifier.cli.examination import Examination, examine
+from notifier.errors import GuardError, UsageError
+from notifier.locale import _, ngettext
+from notifier.model import FINAL_STATES, RunState, State
+
+if TYPE_CHECKING:
+    from notifier.campaign import Campaign
+    from notifier.cli.session import Session
+    from notifier.delivery.line import Route
+    from notifier.delivery.occurrence import Choice
+    from notifier.ledger.ledger import Run
+    from notifier.ledger.reports import RunSummary
+    from notifier.model import Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What sending would do, or go on with."""
+
+    found: Examination
+    #: Its relays, those that go first before the others.
+    routes: tuple[Route, ...]
+    choice: Choice
+    #: How far the run of this occurrence is, where there is one already.
+    run: RunSummary | None
+    #: `--workspace DIR`, `--occurrence NAME`, ...: what the next command must repeat.
+    repeated: tuple[str, ...] = ()
+
+    @property
+    def campaign(self) -> Campaign:
+        """The campaign to send."""
+        return self.found.campaign
+
+    @property
+    def through(self) -> str:
+        """The relays' names: what the run keeps."""
+        return ", ".join(it.relay.name for it in self.routes)
+
+    @property
+    def rates(self) -> tuple[Rate, ...]:
+        """The limits that hold for all of it: several relays' own don't."""
+        own = self.routes[0].relay.rate if len(self.routes) == 1 else ()
+        return (*own, *self.campaign.rate)
+
+    @property
+    def occurrence(self) -> str:
+        """Which sending of the campaign this is."""
+        return self.choice.occurrence
+
+    @property
+    def left(self) -> int:
+        """Messages that are still to be sent."""
+        if self.run is not None and self.run.state is not RunState.ENROLLING:
+            done = FINAL_STATES | {State.UNKNOWN}
+            return sum(n for state, n in self.run.counts.items() if state not in done)
+        return self.found.roster.tally.recipients - self.found.suppressed
+
+    @property
+    def seconds(self) -> float:
+        """How long the limits make it take at least."""
+        from notifier.delivery.throttle import least_seconds
+
+        return least_seconds(self.left, self.rates)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What a dry run's `--json` prints: the keys of a run, and what is only known before."""
+        tally = self.found.roster.tally
+        run = self.run
+        return {
+            "run": run.id if run else None,
+            "campaign": self.campaign.name,
+            "occurrence": self.occurrence,
+            "state": "dry_run",
+            "rows": tally.rows,
+            "deliveries": tally.recipients,
+            "rejections": tally.rejections,
+            "folded": tally.folded,
+            "extra_addresses": tally.extra_addresses,
+            "counts": {str(state): n for state, n in run.counts.items()} if run else {},
+            "started_at": None,
+            "finished_at": None,
+            "seconds": None,
+            "messages_per_second": None,
+            "left": self.left,
+            "suppressed": self.found.suppressed,
+            "relay": self.through,
+            "estimated_seconds": self.seconds,
+            "errors": self.found.errors,
+            "warnings": self.found.warnings,
+            "unexpected": self.found.objection.message if self.found.objection else "",
+        }
+
+
+def make_plan(
+    session: Session,
+    campaign: Campaign,
+    *,
+    occurrence: str | None = None,
+    again: bool = False,
+    relay: str | None = None,
+) -> Plan:
+    """Examine everything that sending needs; nothing is written.
+
+    Raises GuardError where an unfinished run of other recipients is in the way.
+    """
+    from notifier.delivery.occurrence import choose_occurrence
+
+    found = examine(session, campaign)
+    choice = choose_occurrence(
+        campaign.name,
+        today=datetime.now(UTC).astimezone(session.zone).date(),
+        source_digest=found.survey.digest if found.survey else "",
+        find=lambda reference: _find(session, reference),
+        asked=occurrence or "",
+        again=again,
+    )
+    run = _summary(session, choice.run.id) if choice.run else None
+    if run is not None and not choice.is_over:
+        _check_relay(run, relay)
+    routes = session.routes(campaign, relay or (run.relay if run else None))
+    repeated = ["--relay", relay] if relay else []
+    repeated += ["--occurrence", choice.occurrence] if occurrence or again else []
+    repeated += ["--workspace", str(session.root)] if session.root else []
+    return Plan(found, routes, choice, run, tuple(repeated))
+
+
+def _check_relay(run: RunSummary, asked: str | None) -> None:
+    """A run keeps its relay: a rehearsal must not go out for real, nor the other way round."""
+    if asked and asked != run.relay:
+        raise UsageError(
+            _("Run {run} was begun through {relay}, and goes on through it.").format(
+                run=run.id, relay=run.relay
+            ),
+            where=f"--relay {asked}",
+            next_step=_(
+                "Leave out --relay; or give the run up (notifier cancel {run}) and add --again."
+            ).format(run=run.id),
+        )
+
+
+def _find(session: Session, reference: str) -> Run | None:
+    if not session.has_ledger():
+        return None
+    with session.ledger() as ledger:
+        try:
+            return ledger.find_run(reference)
+        except UsageError:
+            return None
+
+
+def _summary(session: Session, run_id: int) -> RunSummary:
+    with session.reader() as reader:
+        return reader.summary(run_id)
+
+
+def guard(plan: Plan) -> None:
+    """GuardError where the campaign must not be sent as it is."""
+    found, name = plan.found, plan.campaign.name
+    if found.objection is not None:
+        raise found.objection
+    if found.errors:
+        first = next(it.first for it in found.groups.values() if it.first.severity == "error")
+        raise GuardError(
+            ngettext(
+                "{count} message can't be made, so nothing was sent: {first}",
+                "{count} messages can't be made, so nothing was sent: {first}",
+                found.unmade,
+            ).format(count=found.unmade, first=first.message),
+            where=first.file or str(plan.campaign.path),
+            next_step=f"notifier campaign check {name}",
+        )
