@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
-from datetime import date, datetime, time
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Annotated, Any, Literal
-from unicodedata import normalize
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -18,20 +15,37 @@ from pydantic import (
     Field,
     ValidationError,
     ValidationInfo,
-    WithJsonSchema,
     field_validator,
 )
 
 from notifier.complaints import Complaint, PlacedComplaint, complaints, first_of
 from notifier.errors import CampaignError
+from notifier.fields import (
+    CLOSED,
+    InsidePath,
+    Rates,
+    Text,
+    key_names,
+    one_or_many,
+    read_sender,
+    scalar,
+    schema,
+    word,
+)
+from notifier.guards import Expect, StopRule, StopRules
 from notifier.locale import _
-from notifier.mailbox import Mailbox, parse_address, parse_list_id, parse_mailbox
-from notifier.measures import check_timezone, parse_count_range, parse_rates, single_line
-from notifier.model import Rate, Value
+from notifier.mailbox import Mailbox, parse_address, parse_list_id
+from notifier.measures import check_timezone
 from notifier.nearest import did_you_mean
 from notifier.routing import RelayNames, RouteSpec, RouteSpecs, in_order
-from notifier.timetable import Schedule, Window
+from notifier.sheet_keys import JoinSpec, RecipientsSpec
+from notifier.timetable import Deadline, Schedule, Window
 from notifier.yaml_lines import Document, parse_yaml, read_text
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from notifier.model import Rate, Value
 
 __all__ = [
     "Campaign",
@@ -49,176 +63,24 @@ FOLDER = "campaigns"
 SCHEMA_FILE = "campaign.schema.json"
 _SUFFIXES = (".yaml", ".yml")
 
-#: Names that a template sees already, or that mean something in an expression.
-RESERVED_NAMES = frozenset(
-    """
-    row rows key name email campaign values
-    loop self super caller varargs kwargs range dict lipsum cycler joiner namespace
-    true false none True False None and or not in is if else elif for set block extends include
-    import from macro call filter with
-    """.split()  # noqa: SIM905 - a word a line would fill a page
-)
-
-
-def _text(value: object) -> object:
-    """A number or date where text belongs is that text: a column may be called 2026."""
-    if isinstance(value, (int, date)) and not isinstance(value, (bool, datetime)):
-        return str(value)
-    if isinstance(value, (bool, float, datetime)):
-        raise ValueError(_("put it in quotes, so that it is text."))  # noqa: TRY004 - pydantic's contract
-    return value
-
-
-def _sheet(value: object) -> object:
-    if value is None or (isinstance(value, str) and value):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
-        return value
-    raise ValueError(_("a sheet's name, or its number counted from 1, is expected."))
-
-
-def _header_row(value: object) -> object:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
-        return value
-    raise ValueError(_("rows are counted from 1, as the spreadsheet shows them."))
-
-
-def _word(value: str) -> str:
-    if not value.isidentifier():
-        raise ValueError(_("a short name is one word of letters, digits and _."))
-    return value
-
-
-def _identifier(value: str) -> str:
-    if _word(value) in RESERVED_NAMES:
-        raise ValueError(_("this name is taken in templates: choose another."))
-    return value
-
-
-def _inside(value: str) -> str:
-    """A file's name below the workspace's root (links are resolved when it is opened)."""
-    fixed = re.sub(r"\{\{.*?\}\}", "x", value)
-    if "\\" in fixed:
-        raise ValueError(_("write folders with / and not with a backslash."))
-    if PurePosixPath(fixed).is_absolute() or PureWindowsPath(fixed).drive or fixed[:1] == "~":
-        raise ValueError(_("a path below the workspace's folder is expected."))
-    if ".." in PurePosixPath(fixed).parts:
-        raise ValueError(_("a path must not lead out of the workspace (..)."))
-    return single_line(value)
-
-
-def _one_or_many(value: object) -> object:
-    return [value] if isinstance(value, str) else [] if value is None else value
-
-
-def _scalar(value: object) -> Value:
-    if value is None or isinstance(value, (str, int, float, bool, date, time)):
-        return value
-    raise ValueError(_("text, a number, a date, true or false is expected."))
-
-
-def _sender(value: object) -> Mailbox:
-    return value if isinstance(value, Mailbox) else parse_mailbox(str(_text(value)))
-
-
-def _keys(value: object) -> object:
-    """true, false, or the names of tables in notifier.toml."""
-    if value is None or isinstance(value, bool):
-        return value
-    names = [value] if isinstance(value, str) else value
-    if isinstance(names, (list, tuple)) and names and all(isinstance(it, str) for it in names):
-        return tuple(names)
-    raise ValueError(_("true, false, or the names of keys in notifier.toml are expected."))
-
-
-def _schema(kind: Any, **more: Any) -> WithJsonSchema:
-    return WithJsonSchema({"type": kind, **more})
-
-
-Line = Annotated[str, BeforeValidator(_text), Field(strict=True, min_length=1)]
-Text = Annotated[Line, AfterValidator(single_line), AfterValidator(lambda s: normalize("NFC", s))]
-#: A header may hold line breaks, as the sheet's cell does.
-Column = Annotated[Line, AfterValidator(lambda s: normalize("NFC", s))]
-FileName = Annotated[Line, AfterValidator(single_line)]
-InsidePath = Annotated[FileName, AfterValidator(_inside)]
-Sheet = Annotated[
-    str | int | None, BeforeValidator(_sheet), _schema(["string", "integer"], minimum=1)
-]
-HeaderRow = Annotated[int | None, BeforeValidator(_header_row), _schema("integer", minimum=1)]
-Rates = Annotated[
-    tuple[Rate, ...],
-    BeforeValidator(parse_rates),
-    _schema(["string", "array"], items={"type": "string"}, examples=["600/hour"]),
-]
-_CLOSED = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class JoinSpec(BaseModel):
-    """Columns from another sheet, matched by a column that both have."""
-
-    model_config = _CLOSED
-
-    file: FileName = Field(description="The other sheet's file, from the workspace's folder.")
-    on: Column = Field(description="The column that both sheets have.")
-    sheet: Sheet = Field(default=None, description="The sheet's name or number (from 1).")
-    header_row: HeaderRow = Field(default=None, description="The header's row; default: found.")
-
-
-class RecipientsSpec(BaseModel):
-    """Who: the spreadsheet, and which of its columns mean what."""
-
-    model_config = _CLOSED
-
-    file: FileName = Field(description="The spreadsheet, from the workspace's folder.")
-    sheet: Sheet = Field(
-        default=None, description="The sheet's name or number (from 1); default: the first."
-    )
-    header_row: HeaderRow = Field(
-        default=None, description="The header's row, as the spreadsheet counts; default: found."
-    )
-    email: Column | None = Field(
-        default=None,
-        description="The address's column, or an expression: {{ row['Id'] }}@x.example",
-    )
-    name: Column | None = Field(default=None, description="The name's column, or an expression.")
-    key: Column | None = Field(
-        default=None,
-        description="What identifies a recipient across runs; default: the address.",
-    )
-    columns: dict[Annotated[Text, AfterValidator(_identifier)], Column] = Field(
-        default={}, description="Short names for the template: {math: Mathematics}."
-    )
-    fold: Literal["key"] | None = Field(
-        default=None, description="key: rows with the same key become one message."
-    )
-    join: JoinSpec | None = Field(default=None, description="Columns kept in another sheet.")
-
-
-class Expect(BaseModel):
-    """What must hold before the first message leaves."""
-
-    model_config = _CLOSED
-
-    #: Lowest and highest; None: no highest.
-    recipients: Annotated[
-        tuple[int, int | None],
-        BeforeValidator(parse_count_range),
-        _schema(["string", "integer"], examples=["30..60", ">=30", 45]),
-    ] = Field(description='How many: 30..60, ">=30", "<=60" or a number.')
-
-    def admits(self, count: int) -> bool:
-        """Whether so many recipients were expected."""
-        low, high = self.recipients
-        return low <= count and (high is None or count <= high)
+#: What kind of mail a campaign is: what is usual for it follows.
+Kind = Literal["notice", "marks", "timetable", "payslip", "invitation", "emergency"]
+Doubt = Literal["hold", "resend"]
+#: Marks twice, or a payslip, make people ask which one counts, so a person looks first; a warning
+#: that somebody misses is worse than one that comes twice.
+RESENT_KINDS: frozenset[Kind] = frozenset({"emergency"})
 
 
 class CampaignFile(BaseModel):
     """A campaign: who, what, through which relay, when, how fast."""
 
-    model_config = ConfigDict(**_CLOSED, title="Campaign")
+    model_config = ConfigDict(**CLOSED, title="Campaign")
 
     title: Text = Field(description="What the campaign is called in lists and reports.")
-    sender: Annotated[Mailbox, BeforeValidator(_sender), _schema("string")] = Field(
+    kind: Kind = Field(
+        default="notice", description="What kind of mail it is; on_doubt depends on it."
+    )
+    sender: Annotated[Mailbox, BeforeValidator(read_sender), schema("string")] = Field(
         alias="from", description="The sender: Name <address>."
     )
     reply_to: Annotated[Text, AfterValidator(parse_address)] | None = Field(
@@ -233,7 +95,7 @@ class CampaignFile(BaseModel):
     relays: RouteSpecs | None = Field(
         default=None, description="Several relays, with weight and priority, instead of relay."
     )
-    attachments: Annotated[tuple[InsidePath, ...], BeforeValidator(_one_or_many)] = Field(
+    attachments: Annotated[tuple[InsidePath, ...], BeforeValidator(one_or_many)] = Field(
         default=(), description="Files below the workspace's folder; {{ key }} may stand in names."
     )
     expect: Expect | None = None
@@ -242,8 +104,8 @@ class CampaignFile(BaseModel):
     rate: Rates = Field(default=(), description="The campaign's own ceiling: 600/hour.")
     dkim: Annotated[
         bool | tuple[str, ...] | None,
-        BeforeValidator(_keys),
-        _schema(["boolean", "string", "array", "null"], items={"type": "string"}),
+        BeforeValidator(key_names),
+        schema(["boolean", "string", "array", "null"], items={"type": "string"}),
     ] = Field(
         default=None,
         description="false: not signed; true: only signed; names: with these keys ([dkim.NAME]).",
@@ -257,16 +119,28 @@ class CampaignFile(BaseModel):
     timezone: Annotated[Text, AfterValidator(check_timezone)] | None = Field(
         default=None, description="The zone of dates and times; default: the workspace's."
     )
-    on_doubt: Literal["hold", "resend"] = Field(
-        default="hold",
-        description="What becomes of a message that may or may not have reached the relay.",
+    on_doubt: Doubt | None = Field(
+        default=None,
+        description="What becomes of a message that may or may not have reached the relay; "
+        "default: resend where kind is emergency, else hold.",
+    )
+    not_after: Deadline = Field(
+        default=None,
+        description="Too late to be sent: a day and time, or a duration after the planned time.",
+    )
+    approval: Literal["required", "none"] = Field(
+        default="none", description="required: somebody else approves each run (notifier approve)."
+    )
+    stop_if: StopRules = Field(
+        default=None,
+        description="A run pauses itself: refused > 5% after 50; never: it doesn't.",
     )
     values: dict[
-        Annotated[Text, AfterValidator(_word)],
+        Annotated[Text, AfterValidator(word)],
         Annotated[
             Any,
-            BeforeValidator(_scalar),
-            _schema(["string", "number", "integer", "boolean", "null"]),
+            BeforeValidator(scalar),
+            schema(["string", "number", "integer", "boolean", "null"]),
         ],
     ] = Field(default={}, description="Constants for the template: {{ values.name }}.")
 
@@ -302,7 +176,13 @@ class Campaign:
     list_id: str | None
     locale: Literal["vi", "en"] | None
     timezone: str | None
-    on_doubt: Literal["hold", "resend"]
+    on_doubt: Doubt
+    kind: Kind
+    #: A moment (naive: in the campaign's zone), or seconds after the planned one.
+    not_after: datetime | float | None
+    approval: Literal["required", "none"]
+    #: None: what is usual; empty: never.
+    stop_if: tuple[StopRule, ...] | None
     #: Constants that templates see as `values.x`.
     values: dict[str, Value]
     #: None: signed where its sender's domain has a key; True: it must have; names: these keys.
@@ -334,13 +214,14 @@ def load_campaign(workspace_root: Path, name_or_path: str) -> Campaign:
         found = [_placed(mistake, document) for mistake in complaints(exc, CampaignFile)]
         raise first_of(found, CampaignError) from exc
     parts = {name: getattr(checked, name) for name in CampaignFile.model_fields}
-    sender: Mailbox = parts.pop("sender")
+    author: Mailbox = parts.pop("sender")
     del parts["relay"], parts["relays"]
+    parts["on_doubt"] = checked.on_doubt or ("resend" if checked.kind in RESENT_KINDS else "hold")
     return Campaign(
         name=path.stem,
         path=path,
-        sender_name=sender.name,
-        sender_address=sender.address,
+        sender_name=author.name,
+        sender_address=author.address,
         digest=hashlib.sha256(raw).hexdigest(),
         routes=checked.relays or in_order(checked.relay),
         **parts,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
@@ -38,6 +38,7 @@ _CRON: tuple[tuple[int, int, dict[str, int]], ...] = (
 )
 _CRON_ITEM = re.compile(r"(\*|[a-z0-9]+(?:-[a-z0-9]+)?)(?:/(\d+))?")
 _MINUTE = 60.0
+_COUNTRY = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 
 
 def parse_moment(value: object) -> datetime:
@@ -130,6 +131,70 @@ def parse_days(value: object) -> frozenset[int]:
     return frozenset(days)
 
 
+def parse_countries(value: object) -> tuple[str, ...]:
+    """Country codes of ISO 3166, with a subdivision where needed: `VN`, `DE-BY`, or a list.
+
+    Raises:
+        ValueError: it is not written like that.
+    """
+    items = [value] if isinstance(value, str) else value
+    codes = [it.strip().upper() for it in items if isinstance(it, str)] if items else []  # type: ignore[attr-defined]
+    if not codes or not all(_COUNTRY.fullmatch(code) for code in codes):
+        raise ValueError(_("a country's code such as VN is expected, or a list of them."))
+    return tuple(codes)
+
+
+def parse_closed(value: object) -> tuple[tuple[date, date], ...]:
+    """Days (`2027-05-19`) and spans of days (`2027-02-01..2027-02-14`), one or a list.
+
+    Raises:
+        ValueError: it is not written like that, or a span ends before it begins.
+    """
+    items = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(_span(item) for item in items)
+
+
+def _span(item: object) -> tuple[date, date]:
+    if isinstance(item, tuple) and len(item) == 2:  # noqa: PLR2004 - a pair
+        return item
+    first, _dots, last = str(item).partition("..")
+    try:
+        begin, end = date.fromisoformat(first.strip()), date.fromisoformat((last or first).strip())
+    except ValueError:
+        begin, end = date.max, date.min
+    if end < begin:
+        raise ValueError(
+            _("a day such as 2027-05-19, or days such as 2027-02-01..2027-02-14, are expected.")
+        )
+    return begin, end
+
+
+def parse_deadline(value: object) -> datetime | float | None:
+    """A day and time, or a duration (`2h`) after the planned time, in seconds.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if value is None:
+        return None
+    try:
+        return parse_moment(value)
+    except ValueError as exc:
+        if isinstance(value, (datetime, date)) or "-" in str(value):
+            raise
+        try:
+            return parse_duration(value)
+        except ValueError:
+            raise exc from None
+
+
+Deadline = Annotated[
+    datetime | float | None,
+    BeforeValidator(parse_deadline),
+    WithJsonSchema({"type": ["string", "number"], "examples": ["2027-01-15 18:00", "2h"]}),
+]
+
+
 def _every(value: object) -> float:
     seconds = parse_duration(value)
     if seconds < _MINUTE:
@@ -158,9 +223,20 @@ class Schedule(BaseModel):
         WithJsonSchema({"type": ["string", "number"], "examples": ["1d", "12h"]}),
     ] = Field(default=None, description="A duration, such as 12h or 1d.")
 
+    missed: Literal["run", "skip", "ask"] | None = Field(
+        default=None,
+        description="What becomes of an occurrence that was missed while nobody served it.",
+    )
+    unchanged: Literal["send", "skip"] = Field(
+        default="send", description="skip: not sent where the sheet is as it was the last time."
+    )
+    missing: Literal["fail", "skip"] = Field(
+        default="fail", description="What becomes of an occurrence whose sheet isn't there."
+    )
+
     @model_validator(mode="after")
     def _is_one(self) -> Schedule:
-        if len(self.model_fields_set) != 1:
+        if sum(it is not None for it in (self.at, self.cron, self.every)) != 1:
             raise ValueError(_("exactly one of at, cron and every is expected."))
         return self
 
@@ -192,6 +268,25 @@ class Window(BaseModel):
             }
         ),
     ] = Field(default=frozenset(range(7)), description="Days of the week: mon-sat, or a list.")
+
+    holidays: Annotated[
+        tuple[str, ...],
+        BeforeValidator(parse_countries),
+        WithJsonSchema(
+            {"type": ["string", "array"], "items": {"type": "string"}, "examples": ["VN"]}
+        ),
+    ] = Field(default=(), description="Countries on whose holidays nothing leaves: VN.")
+    closed: Annotated[
+        tuple[tuple[date, date], ...],
+        BeforeValidator(parse_closed),
+        WithJsonSchema(
+            {
+                "type": ["string", "array"],
+                "items": {"type": "string"},
+                "examples": [["2027-02-01..2027-02-14", "2027-05-19"]],
+            }
+        ),
+    ] = Field(default=(), description="Further days on which nothing leaves, first and last.")
 
     def is_open(self, local: datetime) -> bool:
         """Whether messages may leave at `local`, a moment in the campaign's zone.

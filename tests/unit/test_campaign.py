@@ -141,7 +141,7 @@ def test_windows_files_are_read(load):
         ("expect: {recipients: many}", "line 5, column 22", "30..60", ""),
         ("expect: {recipients: 60..30}", "line 5", "30..60", ""),
         ("expect: {recipient: 3}", "line 5, column 10", "expect.recipient is", "recipients"),
-        ("expect: {}", "line 5", "expect.recipients is missing", ""),
+        ("expect: {}", "line 5", "recipients or growth", ""),
         ("schedule: {at: tomorrow}", "line 5, column 16", "2027-01-15 07:00", ""),
         ("schedule: {at: 2027-02-30 07:00}", "line 5", "2027-01-15 07:00", ""),
         ("schedule: {at: 2027-01-15}", "line 5", "time of day is missing", ""),
