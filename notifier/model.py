@@ -6,13 +6,15 @@ import json
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: What a cell may hold once it is read: plain data, nothing a template could call into.
 Value: TypeAlias = str | int | float | bool | date | datetime | time | None
+#: What a power cut may take of the ledger: nothing, or the last seconds (`ledger/durability.py`).
+Durability: TypeAlias = Literal["full", "fast"]
 #: One row of a sheet, by column header.
 Row: TypeAlias = "Mapping[str, Value]"
 

@@ -32,6 +32,7 @@ from notifier.measures import (
     parse_rate,
     single_line,
 )
+from notifier.model import Durability
 from notifier.nearest import did_you_mean
 from notifier.relays import SECRET_KEYS, Number, RelaySettings, Seconds, Table, Timeout, Whole
 from notifier.routing import SANDBOX
@@ -70,6 +71,8 @@ class WorkspaceSettings(Table):
     locale: Literal["vi", "en"] = "vi"
     timezone: str = "Asia/Ho_Chi_Minh"
     ledger: str = Field(default="data/ledger.sqlite", min_length=1)
+    #: `full`: a power cut takes nothing. `fast`: the last second or two; see docs/durability.md.
+    durability: Durability = "full"
     reports: str = Field(default="data/reports", min_length=1)
 
     @field_validator("timezone")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from notifier.errors import TemplateError, UsageError
 from notifier.locale import _
-from notifier.workspace import WORKSPACE_FILE
+from notifier.workspace import WORKSPACE_FILE, find_actor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -147,7 +147,11 @@ class Session:
 
         path = self.workspace.ledger_path
         path.parent.mkdir(parents=True, exist_ok=True)
-        ledger = Ledger.open(path)
+        ledger = Ledger.open(
+            path,
+            durability=self.workspace.settings.workspace.durability,
+            actor=find_actor(),
+        )
         try:
             yield ledger
         finally:

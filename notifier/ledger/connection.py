@@ -6,10 +6,8 @@
     newer         a ledger written by a later version is not touched
     another's     a database that isn't a ledger is not touched
 
-Durability: WAL with `synchronous=FULL` syncs the log at every commit, so a committed transaction
-survives a power cut (https://www.sqlite.org/pragma.html#pragma_synchronous). Whether a ledger must
-be migrated is told by `PRAGMA user_version` alone, because importing SQLAlchemy and Alembic takes
-half a second.
+What a power cut may take is in `durability.py`. Whether a ledger must be migrated is told by
+`PRAGMA user_version` alone, because importing SQLAlchemy and Alembic takes half a second.
 """
 
 from __future__ import annotations
@@ -20,11 +18,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from notifier.errors import LedgerError, LocalProtocolError, NotifierError
+from notifier.ledger import durability as disk
 from notifier.locale import N_, _
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from notifier.model import Durability
 
 #: The schema that this program writes: the number of its newest migration.
 SCHEMA = 4
@@ -34,8 +35,6 @@ APPLICATION_ID = 0x6E746672
 LEAST_SQLITE = (3, 37, 0)
 #: Seconds that SQLite itself waits for another writer.
 BUSY_SECONDS = 5.0
-#: Pages of the log before they are moved into the file. SQLite's 1000 moves hot pages too often.
-CHECKPOINT_PAGES = 4000
 #: KiB of pages kept in memory.
 CACHE_KIB = 16_000
 
@@ -121,15 +120,21 @@ def translated(path: Path) -> Iterator[None]:
 class Store:
     """One connection that writes, usable from any thread, one at a time."""
 
-    def __init__(self, path: Path, db: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, db: sqlite3.Connection, commits: disk.Commits) -> None:
         self.path = path
         self._db = db
+        self._commits = commits
         self._lock = threading.RLock()
         self._is_closed = False
 
+    @property
+    def durability(self) -> Durability:
+        """What a power cut may take."""
+        return self._commits.durability
+
     @contextmanager
     def alone(self) -> Iterator[sqlite3.Connection]:
-        """The connection without a transaction: each statement is one by itself."""
+        """The connection without a transaction, to read or to set it up."""
         with self._lock, translated(self.path):
             if self._is_closed:
                 raise LedgerError(
@@ -140,9 +145,15 @@ class Store:
             yield self._db
 
     @contextmanager
+    def single(self) -> Iterator[sqlite3.Connection]:
+        """The connection for one statement that writes, which is a transaction by itself."""
+        with self.alone() as db, self._commits.level():
+            yield db
+
+    @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """A transaction that may write: all of it or, on any error, nothing."""
-        with self.alone() as db:
+        with self.single() as db:
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
@@ -155,12 +166,16 @@ class Store:
     def close(self) -> None:
         """Close the file; a second time does nothing."""
         with self._lock, translated(self.path):
+            if not self._is_closed:
+                self._commits.settle()
             self._is_closed = True
             self._db.close()
 
 
-def open_store(path: Path, *, now: float) -> Store:
+def open_store(path: Path, *, now: float, durability: Durability = "full") -> Store:
     """The file, made or migrated where needed.
+
+    `durability`: what a power cut may take of what is written later; never of the tables.
 
     Raises LedgerError: locked, damaged, read-only, not a ledger, from a newer version, no folder.
     """
@@ -169,11 +184,12 @@ def open_store(path: Path, *, now: float) -> Store:
         db = _connect(path)
         try:
             prepare(db, path, now=now)
+            commits = disk.Commits(db, durability)
             _tune(db)
         except BaseException:
             db.close()
             raise
-    return Store(path, db)
+    return Store(path, db, commits)
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
@@ -230,12 +246,13 @@ def check_schema(db: sqlite3.Connection, path: Path) -> int:
 
 def prepare(db: sqlite3.Connection, path: Path, *, now: float) -> None:
     """Create or migrate the tables where that is needed, in one transaction."""
-    if check_schema(db, path) == SCHEMA:
+    before = check_schema(db, path)
+    if before == SCHEMA:
         return
     # Half a second of imports, for a ledger's first opening by this version alone.
     from notifier.ledger.migrate import migrate  # noqa: PLC0415
 
-    db.execute("PRAGMA journal_mode = WAL")
+    disk.Commits(db)
     db.execute("BEGIN IMMEDIATE")
     try:
         if check_schema(db, path) != SCHEMA:  # somebody else may have been quicker
@@ -245,6 +262,8 @@ def prepare(db: sqlite3.Connection, path: Path, *, now: float) -> None:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+    if not before:
+        disk.settle_folders(path)
 
 
 def _check_place(path: Path) -> None:
@@ -281,9 +300,6 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _tune(db: sqlite3.Connection) -> None:
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA temp_store = MEMORY")
     db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-    db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")

@@ -4,7 +4,7 @@ If step X fails, what happens to whom?
 
     a call raises             its transaction is undone whole; the ledger stays usable
     the process is killed     what returned is there; what didn't is not, or wholly is
-    the power is cut          the same (`connection.py`: WAL, synchronous=FULL)
+    the power is cut          the same, unless `fast` was chosen (`durability.py`)
     the disk is full          LedgerError; nothing of the batch is written, nothing before is lost
     another program locks it  LedgerError after `connection.BUSY_SECONDS`; try again
 
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from notifier.ledger.connection import Store
     from notifier.ledger.permits import Ask, Back, Grant
     from notifier.ledger.relays import PaceRow, Shared, Standing, Trouble, Wish
-    from notifier.model import Rate, Recipient, Rejection, RunState, State
+    from notifier.model import Durability, Rate, Recipient, Rejection, RunState, State
 
 __all__ = [
     "Claimed",
@@ -83,13 +83,21 @@ class Ledger:
         self._enroller = enrolment.Enroller(ledger_id)
 
     @classmethod
-    def open(cls, path: str | Path, *, clock: Callable[[], float] = time.time) -> Ledger:
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        durability: Durability = "full",
+    ) -> Ledger:
         """The ledger at `path`, created or migrated where needed. `clock` gives Unix seconds.
+
+        `durability`: what a power cut may take (`durability.py`).
 
         Raises LedgerError: locked, damaged, read-only, not a ledger, from a newer version of
         notifier, in a folder that isn't there.
         """
-        store = connection.open_store(Path(path), now=clock())
+        store = connection.open_store(Path(path), now=clock(), durability=durability)
         try:
             return cls(store, clock)
         except BaseException:
@@ -100,6 +108,11 @@ class Ledger:
     def path(self) -> Path:
         """Where the ledger's file is."""
         return self._store.path
+
+    @property
+    def durability(self) -> Durability:
+        """What a power cut may take of what this object writes."""
+        return self._store.durability
 
     def close(self) -> None:
         """Close the file; a second time does nothing."""
@@ -275,7 +288,7 @@ class Ledger:
 
         The lease runs from the worker's last heartbeat. Nothing for a worker that was released.
         """
-        with self._store.alone() as db:
+        with self._store.single() as db:
             if self._leases.get(worker_id) != lease_seconds:
                 claims.set_lease(db, worker_id, lease_seconds)
                 self._leases[worker_id] = lease_seconds
@@ -290,7 +303,7 @@ class Ledger:
         a 2yz code.
         """
         outcomes.check(results)
-        with self._store.alone() as db:
+        with self._store.single() as db:
             return self._recorder.record(db, intents, results, self._worker_id)
 
     def release(
