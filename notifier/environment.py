@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PREFIX = "NOTIFIER_"
 #: Variables that are not a key of notifier.toml.
-OWN_VARIABLES = ("NOTIFIER_LOCALE", "NOTIFIER_WORKSPACE", "NOTIFIER_DEBUG")
+OWN_VARIABLES = ("NOTIFIER_LOCALE", "NOTIFIER_WORKSPACE", "NOTIFIER_DEBUG", "NOTIFIER_ACTOR")
 
 
 def variable_for(path: Sequence[str | int]) -> str:

@@ -6,7 +6,9 @@ Free of pydantic on purpose, so that `notifier --help` answers at once. Together
 
 from __future__ import annotations
 
+import getpass
 import os
+import socket
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,3 +95,20 @@ def _system_locale(environ: Mapping[str, str]) -> str:
         if environ.get(variable):
             return _known(environ[variable]) or LOCALES[0]
     return LOCALES[0]
+
+
+def find_actor(environ: Mapping[str, str] | None = None) -> str:
+    """Who is at work, for the audit log: NOTIFIER_ACTOR as it is, else `user@host`.
+
+    One line; control characters are left out. Never raises.
+    """
+    variables = os.environ if environ is None else environ
+    said = "".join(it for it in variables.get("NOTIFIER_ACTOR", "") if it.isprintable()).strip()
+    return said or f"{_user()}@{socket.gethostname()}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a number without a name, as containers have it
+        return f"uid{os.getuid()}" if hasattr(os, "getuid") else "?"

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notifier.ledger import (
+    audit,
     claims,
     connection,
     domain_history,
@@ -47,6 +48,7 @@ from notifier.locale import _
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    import sqlite3
     from types import TracebackType
     from typing import Self
 
@@ -70,11 +72,13 @@ __all__ = [
 class Ledger:
     """The open ledger. `Ledger.open(path)`; a context manager that closes it."""
 
-    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float], actor: str = "") -> None:
         self._store = store
         self._clock = clock
         self._worker_id = 0
         self._leases: dict[int, float] = {}
+        #: Who uses it, for the audit log: `user@host`.
+        self.actor = actor
         with store.alone() as db:
             self._recorder = outcomes.Recorder(db)
             db.create_function("fold", 1, str.lower, deterministic=True)
@@ -91,15 +95,17 @@ class Ledger:
         durability: Durability = "full",
     ) -> Ledger:
         """The ledger at `path`, created or migrated where needed. `clock` gives Unix seconds.
+        actor: str = "",
 
-        `durability`: what a power cut may take (`durability.py`).
+        `durability`: what a power cut may take (`durability.py`). `actor`: who decides what is
+        done through it, for the audit log.
 
         Raises LedgerError: locked, damaged, read-only, not a ledger, from a newer version of
         notifier, in a folder that isn't there.
         """
         store = connection.open_store(Path(path), now=clock(), durability=durability)
         try:
-            return cls(store, clock)
+            return cls(store, clock, actor)
         except BaseException:
             store.close()
             raise
@@ -138,7 +144,12 @@ class Ledger:
         """
         self._enroller.begin()
         with self._store.write() as db:
-            return runs.start(db, new, self._clock())
+            before = db.total_changes
+            run = runs.start(db, new, self._clock())
+            if db.total_changes > before:
+                told = {"campaign": run.campaign, "occurrence": run.occurrence, "relay": run.relay}
+                self._note(db, "send", run.id, **told)
+            return run
 
     def enrol(
         self, run_id: int, recipients: Sequence[Recipient], rejections: Iterable[Rejection]
@@ -209,18 +220,22 @@ class Ledger:
             runs.pause(db, run_id, reason or _("Paused by hand."), self._clock())
 
     def resume(self, run_id: int) -> None:
+            self._note(db, "pause", run_id)
         """Let claims go on. UsageError for a run that has ended or isn't enrolled yet."""
         with self._store.write() as db:
             runs.resume(db, run_id, self._clock())
 
     def cancel(self, run_id: int, reason: str = "") -> int:
+            self._note(db, "resume", run_id)
         """Never send what is pending, deferred or claimed; how many that are.
 
         What is on the wire finishes; what of it would be sent again is cancelled then. UsageError
         for a run that is finished.
         """
         with self._store.write() as db:
-            return runs.cancel(db, run_id, reason, self._clock())
+            count = runs.cancel(db, run_id, reason, self._clock())
+            self._note(db, "cancel", run_id, count=count)
+            return count
 
     def retry(self, run_id: int, states: Iterable[State], addresses: Iterable[str] = ()) -> int:
         """Make deliveries in these states due again, with a new horizon; how many that are.
@@ -229,7 +244,11 @@ class Ledger:
         becomes active; a paused one stays so. UsageError for states that can't be retried.
         """
         with self._store.write() as db:
-            return runs.retry(db, run_id, states, addresses, self._clock())
+            chosen, narrowed = sorted(states), list(addresses)
+            count = runs.retry(db, run_id, chosen, narrowed, self._clock())
+            told = {"of": audit.marks(db, narrowed)} if narrowed else {}
+            self._note(db, "retry", run_id, count=count, states=chosen, **told)
+            return count
 
     def finish_if_done(self, run_id: int) -> RunState:
         """FINISHED when every delivery is final, HELD when only doubts are left; the state then."""
@@ -359,7 +378,7 @@ class Ledger:
     def sync_relays(
         self, worker_id: int, wishes: Sequence[Wish], paces: Sequence[PaceRow]
     ) -> Shared:
-        """Tell what a process has, wants and heard of its relays; what it may have of them."""
+        """Tell what a process has, wants, heard and met of its relays; what it may have of them."""
         with self._store.write() as db:
             return relays.sync(
                 db, worker_id, wishes, paces, now=self._clock(), host=socket.gethostname()
@@ -385,19 +404,34 @@ class Ledger:
     def suppress(self, address: str, reason: str = "", source: str = "") -> bool:
         """Never mail the address from now on; False where that was so before."""
         with self._store.write() as db:
-            return suppressions.add(db, address, reason, source, self._clock())
+            is_new = suppressions.add(db, address, reason, source, self._clock())
+            if is_new:
+                self._note(db, "suppress", source=source, **audit.marks(db, [address]))
+            return is_new
 
     def suppress_all(self, addresses: Sequence[str], reason: str = "", source: str = "") -> int:
         """As `suppress`, for many in one transaction; how many were not suppressed before."""
         with self._store.write() as db:
-            return suppressions.add_all(db, addresses, reason, source, self._clock())
+            added = suppressions.add_all(db, addresses, reason, source, self._clock())
+            told = audit.marks(db, addresses)
+            self._note(db, "suppress", source=source, added=added, **told)
+            return added
 
     def unsuppress(self, address: str) -> bool:
         """Mail the address again; False where it was not suppressed."""
         with self._store.write() as db:
-            return suppressions.remove(db, address)
+            was_there = suppressions.remove(db, address)
+            if was_there:
+                self._note(db, "unsuppress", **audit.marks(db, [address]))
+            return was_there
 
     def suppressions(self) -> list[Suppression]:
         """All suppressed addresses, in order."""
         with self._store.alone() as db:
             return suppressions.every(db)
+
+    # --- who did what ------------------------------------------------------------------------
+
+    def _note(self, db: sqlite3.Connection, action: str, run_id: int = 0, **detail: object) -> None:
+        subject = f"run {run_id}" if run_id else ""
+        audit.note(db, self.actor, action, subject, detail, self._clock())

@@ -417,6 +417,8 @@ class Alert(LedgerTable, table=True):
     #: When it was tried last.
     tried_at: float | None = Field(default=None, sa_type=REAL)
     tries: int = 0
+    #: By which ways it was told: `mail`, `webhook`.
+    told: str = Field(sa_type=Txt)
     #: Why it could not be told; no secrets.
     error: str = Field(sa_type=Txt)
 
@@ -476,6 +478,8 @@ class Audit(LedgerTable, table=True):
     subject: str = Field(sa_type=Txt)
     #: JSON.
     detail: str = Field(sa_type=Txt)
+    #: Over this row and the digest before it (`audit.py`).
+    digest: str = Field(sa_type=Txt)
 
 
 class Mailbox(LedgerTable, table=True):

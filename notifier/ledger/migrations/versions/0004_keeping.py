@@ -96,6 +96,7 @@ STATEMENTS = (
         sent_at REAL,
         tried_at REAL,
         tries INTEGER NOT NULL,
+        told TEXT NOT NULL,
         error TEXT NOT NULL,
         CONSTRAINT alert_once UNIQUE (event),
         FOREIGN KEY(run_id) REFERENCES run (id)
@@ -132,7 +133,8 @@ STATEMENTS = (
         actor TEXT NOT NULL,
         action TEXT NOT NULL,
         subject TEXT NOT NULL,
-        detail TEXT NOT NULL
+        detail TEXT NOT NULL,
+        digest TEXT NOT NULL
     ) STRICT""",
     """CREATE TABLE mailbox (
         address TEXT NOT NULL,
