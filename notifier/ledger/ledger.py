@@ -47,8 +47,8 @@ from notifier.ledger.records import (
 from notifier.locale import _
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
     import sqlite3
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -75,10 +75,10 @@ class Ledger:
     def __init__(self, store: Store, clock: Callable[[], float], actor: str = "") -> None:
         self._store = store
         self._clock = clock
-        self._worker_id = 0
-        self._leases: dict[int, float] = {}
         #: Who uses it, for the audit log: `user@host`.
         self.actor = actor
+        self._worker_id = 0
+        self._leases: dict[int, float] = {}
         with store.alone() as db:
             self._recorder = outcomes.Recorder(db)
             db.create_function("fold", 1, str.lower, deterministic=True)
@@ -93,9 +93,9 @@ class Ledger:
         *,
         clock: Callable[[], float] = time.time,
         durability: Durability = "full",
+        actor: str = "",
     ) -> Ledger:
         """The ledger at `path`, created or migrated where needed. `clock` gives Unix seconds.
-        actor: str = "",
 
         `durability`: what a power cut may take (`durability.py`). `actor`: who decides what is
         done through it, for the audit log.
@@ -218,15 +218,15 @@ class Ledger:
         """Stop claims; whoever delivers finishes what is on the wire. UsageError if not active."""
         with self._store.write() as db:
             runs.pause(db, run_id, reason or _("Paused by hand."), self._clock())
+            self._note(db, "pause", run_id)
 
     def resume(self, run_id: int) -> None:
-            self._note(db, "pause", run_id)
         """Let claims go on. UsageError for a run that has ended or isn't enrolled yet."""
         with self._store.write() as db:
             runs.resume(db, run_id, self._clock())
+            self._note(db, "resume", run_id)
 
     def cancel(self, run_id: int, reason: str = "") -> int:
-            self._note(db, "resume", run_id)
         """Never send what is pending, deferred or claimed; how many that are.
 
         What is on the wire finishes; what of it would be sent again is cancelled then. UsageError
