@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from notifier.campaign import Campaign
+    from notifier.render.attachments import Observer
     from notifier.render.templates import CompiledCampaign
     from notifier.settings import DkimSettings, LimitSettings
 
@@ -42,8 +43,11 @@ class Recipe:
     #: Files with passwords and keys, which no campaign may attach.
     secret_files: tuple[Path, ...] = ()
 
-    def compile(self) -> CompiledCampaign:
-        """The campaign, compiled; raises as `render.templates.compile_campaign`."""
+    def compile(self, observer: Observer | None = None) -> CompiledCampaign:
+        """The campaign, compiled; raises as `render.templates.compile_campaign`.
+
+        `observer` is told of each file that its messages are made from.
+        """
         return compile_campaign(
             self.campaign,
             root=self.root,
@@ -52,6 +56,7 @@ class Recipe:
             limits=self.limits,
             dkim=self.dkim,
             secret_files=self.secret_files,
+            observer=observer,
         )
 
 

@@ -15,7 +15,7 @@ from binascii import a2b_base64
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from notifier.errors import MessageError
 from notifier.locale import _
@@ -23,7 +23,12 @@ from notifier.render.headers import encode_name_parameter, encode_parameter, saf
 from notifier.render.mime import encode_base64
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+#: Told of each file that is read: the name it was looked for by, where it is, and its bytes.
+Observer: TypeAlias = "Callable[[str, Path, bytes], None]"
+#: Asked to put a file in its place before it is looked for by that name.
+Fetcher: TypeAlias = "Callable[[str], None]"
 
 #: Bytes of encoded attachments kept: what several recipients share is encoded once.
 CACHE_BYTES = 64_000_000
@@ -89,11 +94,21 @@ def media_type(name: str) -> str:
 class Cabinet:
     """Finds and encodes the files of one workspace."""
 
-    def __init__(self, root: Path, max_bytes: int, secret_files: Iterable[Path] = ()) -> None:
+    def __init__(
+        self,
+        root: Path,
+        max_bytes: int,
+        secret_files: Iterable[Path] = (),
+        *,
+        observer: Observer | None = None,
+        fetcher: Fetcher | None = None,
+    ) -> None:
         """`secret_files` hold passwords, tokens and keys: they are never attached."""
         self.root = root.resolve()
         self._max_bytes = max_bytes
         self._secret_files = tuple(secret_files)
+        self._observer = observer
+        self._fetcher = fetcher
         self._kept: OrderedDict[str, FilePart] = OrderedDict()
         self._kept_bytes = 0
 
@@ -107,9 +122,15 @@ class Cabinet:
             self._kept.move_to_end(name)
             return found
         path = self.find(name, within=within, where=where)
-        part = encode_file(path, self.read(path, name, where))
+        part = encode_file(path, self.read(path, name, where, found_as=name))
         self._keep(name, part)
         return part
+
+    def has(self, name: str) -> bool:
+        """Whether a file of that name is there, wherever links lead."""
+        if self._fetcher is not None:
+            self._fetcher(name)
+        return _is_file(self.root / name)
 
     def _keep(self, name: str, part: FilePart) -> None:
         self._kept[name] = part
@@ -120,6 +141,8 @@ class Cabinet:
 
     def find(self, name: str, *, within: str = "", where: str = "") -> Path:
         """The file's path, links resolved. Raises MessageError where it is not there or outside."""
+        if self._fetcher is not None:
+            self._fetcher(name)
         path = self._resolve(name, where)
         folder = (self.root / within).resolve()
         if not (path.is_relative_to(self.root) and path.is_relative_to(folder)):
@@ -166,8 +189,11 @@ class Cabinet:
             problem="attachment_outside",
         )
 
-    def read(self, path: Path, name: str, where: str) -> bytes:
-        """The file's bytes. Raises MessageError where it can't be read or is too large."""
+    def read(self, path: Path, name: str, where: str, *, found_as: str) -> bytes:
+        """The file's bytes, `name` as people know it, `found_as` from the workspace's root.
+
+        Raises MessageError where it can't be read or is too large.
+        """
         try:
             if path.stat().st_size > self._max_bytes:
                 raise MessageError(
@@ -189,6 +215,8 @@ class Cabinet:
             raise _never_sent(
                 _("The file `{name}` holds a private key: it is never sent."), name, where
             )
+        if self._observer is not None:
+            self._observer(found_as, path, data)
         return data
 
 
@@ -251,16 +279,17 @@ class Album:
 
     def add(self, candidates: list[str], *, shown: str, where: str) -> tuple[str, FilePart]:
         """The Content-ID and part of the first candidate that is there. Raises MessageError."""
-        path = self._first(candidates, shown, where)
+        name = self._first(candidates, shown, where)
+        path = self._cabinet.find(name, where=where)
         if path not in self._parts:
-            data = self._cabinet.read(path, shown, where)
+            data = self._cabinet.read(path, shown, where, found_as=name)
             digest = hashlib.sha256(data).hexdigest()[:16]
             content_id = f"{digest}@{self._domain}"
             self._parts[path] = content_id, encode_file(path, data, content_id=content_id)
         return self._parts[path]
 
-    def _first(self, candidates: list[str], shown: str, where: str) -> Path:
+    def _first(self, candidates: list[str], shown: str, where: str) -> str:
         for name in candidates:
-            if _is_file(self._cabinet.root / name):
-                return self._cabinet.find(name, where=where)
+            if self._cabinet.has(name):
+                return name
         raise self._cabinet.missing(shown, where)

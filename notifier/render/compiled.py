@@ -17,7 +17,7 @@ from notifier.render.sandbox import UnknownNameError
 from notifier.render.text_layout import finish
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from notifier.model import Message, Recipient
     from notifier.render.pages import Page, Press
@@ -88,6 +88,11 @@ class CompiledCampaign:
         self._files = tuple(files)
         self._cabinet = cabinet
         self._has_same_files = all(isinstance(it, FilePart) for it in self._files)
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """The template files that it was compiled from, by their names below `templates/`."""
+        return self._press.sources.texts
 
     def assemble(
         self,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from jinja2 import nodes
 
     from notifier.campaign import Campaign
+    from notifier.render.attachments import Fetcher, Observer
     from notifier.render.dkim import Signer
     from notifier.settings import DkimSettings, LimitSettings
 
@@ -75,6 +76,9 @@ def compile_campaign(
     limits: LimitSettings,
     dkim: Sequence[DkimSettings] = (),
     secret_files: Sequence[Path] = (),
+    observer: Observer | None = None,
+    fetcher: Fetcher | None = None,
+    digest: str = "",
 ) -> CompiledCampaign:
     """Everything that does not depend on a row, done once.
 
@@ -82,14 +86,19 @@ def compile_campaign(
     that sign every message, `secret_files` are never attached. Reads the template's files, shared
     attachments and inline pictures below `root`, and the keys.
 
+    `observer` is told of each file that is attached or shown, `fetcher` may put it in its place
+    first. `digest` stands for the campaign's own, to make a message again without its key.
+
     Raises:
         SettingsError: a DKIM key can't be used.
         TemplateError: a template is missing or does not compile; names file and line.
         MessageError: a shared attachment is missing, or the sender can't be written in a header.
     """
-    cabinet = Cabinet(root, limits.max_message_bytes, secret_files)
+    cabinet = Cabinet(
+        root, limits.max_message_bytes, secret_files, observer=observer, fetcher=fetcher
+    )
     compiler = _Compiler(campaign, cabinet, locale, timezone, limits)
-    return compiler.compile(_signer(dkim) if dkim else None)
+    return compiler.compile(_signer(dkim) if dkim else None, digest)
 
 
 def _signer(dkim: Sequence[DkimSettings]) -> Signer | None:
@@ -119,11 +128,11 @@ class _Compiler:
         self._found: dict[str, FilePart] = {}
         self._marked: Page | None = None
 
-    def compile(self, signer: Signer | None) -> CompiledCampaign:
+    def compile(self, signer: Signer | None, digest: str = "") -> CompiledCampaign:
         subject = self._subject()
         text, html, has_computed = self._bodies()
         files = [self._attachment(name) for name in self._campaign.attachments]
-        digest = self._digest(files, signer)
+        digest = digest or self._digest(files, signer)
         campaign = self._campaign
         envelope = Envelope(
             sender_name=campaign.sender_name,
