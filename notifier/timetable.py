@@ -1,44 +1,42 @@
 """When a campaign is sent: its schedule, and the hours and days in which it may be sent.
 
-Moments without a zone are in the campaign's zone. Clocks are arguments.
+Moments without a zone are in the campaign's zone, and so is everything that is counted in whole
+days; what a change of the clocks leaves out or shows twice comes once (`wall_clock.py`). Clocks are
+arguments.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from notifier import crontab
+from notifier.crontab import WEEKDAYS
+from notifier.days_off import check_country, holiday_on
 from notifier.locale import _
 from notifier.measures import parse_duration
+from notifier.wall_clock import instant_of, wall_at
 
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import tzinfo
+
 #: Monday is 0, as `datetime.weekday()` has it; Vietnamese names (T2..T7, CN) included.
 _DAYS: dict[str, int] = {
     name: day
     for names in (
-        _WEEKDAYS,
+        WEEKDAYS,
         ("t2", "t3", "t4", "t5", "t6", "t7", "cn"),
         ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
     )
     for day, name in enumerate(names)
 }
 _HOURS = re.compile(r"(\d{1,2})[:hg](\d{2})?\s*[-–]\s*(\d{1,2})[:hg](\d{2})?")
-#: The five fields of cron, with their bounds and names.
-_CRON: tuple[tuple[int, int, dict[str, int]], ...] = (
-    (0, 59, {}),
-    (0, 23, {}),
-    (1, 31, {}),
-    (1, 12, {name: number for number, name in enumerate(_MONTHS, 1)}),
-    (0, 7, {name: number for number, name in enumerate(_WEEKDAYS, 1)}),
-)
-_CRON_ITEM = re.compile(r"(\*|[a-z0-9]+(?:-[a-z0-9]+)?)(?:/(\d+))?")
 _MINUTE = 60.0
-_COUNTRY = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
+_DAY = 86400.0
 
 
 def parse_moment(value: object) -> datetime:
@@ -67,28 +65,9 @@ def parse_cron(value: object) -> str:
     Raises:
         ValueError: it is not one.
     """
-    text = value.strip().lower() if isinstance(value, str) else ""
-    parts = text.split()
-    if len(parts) != len(_CRON) or not all(map(_is_cron_field, parts, _CRON)):
-        raise ValueError(
-            _('five fields are expected: minute hour day month weekday, such as "0 7 * * mon-fri".')
-        )
-    return " ".join(parts)
-
-
-def _is_cron_field(text: str, bounds: tuple[int, int, dict[str, int]]) -> bool:
-    return all(_is_cron_item(item, bounds) for item in text.split(","))
-
-
-def _is_cron_item(item: str, bounds: tuple[int, int, dict[str, int]]) -> bool:
-    low, high, names = bounds
-    found = _CRON_ITEM.fullmatch(item)
-    if not found or (found[2] and int(found[2]) == 0):
-        return False
-    if found[1] == "*":
-        return True
-    ends = [names.get(end, int(end) if end.isdigit() else -1) for end in found[1].split("-")]
-    return all(low <= end <= high for end in ends) and ends == sorted(ends)
+    text = value.lower() if isinstance(value, str) else ""
+    crontab.parse(text)
+    return " ".join(text.split())
 
 
 def parse_hours(value: object) -> tuple[time, time]:
@@ -132,16 +111,16 @@ def parse_days(value: object) -> frozenset[int]:
 
 
 def parse_countries(value: object) -> tuple[str, ...]:
-    """Country codes of ISO 3166, with a subdivision where needed: `VN`, `DE-BY`, or a list.
+    """Countries whose public holidays are known, or parts of them: `VN`, `DE-BY`, or a list.
 
     Raises:
-        ValueError: it is not written like that.
+        ValueError: one is not known; the sentence names the nearest.
     """
-    items = [value] if isinstance(value, str) else value
-    codes = [it.strip().upper() for it in items if isinstance(it, str)] if items else []  # type: ignore[attr-defined]
-    if not codes or not all(_COUNTRY.fullmatch(code) for code in codes):
+    items = value if isinstance(value, (list, tuple)) else [value]
+    codes = [it for it in items if isinstance(it, str)]
+    if not codes or len(codes) < len(items):
         raise ValueError(_("a country's code such as VN is expected, or a list of them."))
-    return tuple(codes)
+    return tuple(dict.fromkeys(map(check_country, codes)))
 
 
 def parse_closed(value: object) -> tuple[tuple[date, date], ...]:
@@ -202,6 +181,15 @@ def _every(value: object) -> float:
     return seconds
 
 
+def deadline(not_after: datetime | float | None, planned: datetime, zone: tzinfo) -> float | None:
+    """From when on it is too late (Unix seconds), for what was planned for that instant."""
+    if not_after is None:
+        return None
+    if isinstance(not_after, datetime):
+        return instant_of(not_after, zone).timestamp()
+    return planned.timestamp() + not_after
+
+
 class Schedule(BaseModel):
     """When a run starts: once (`at`), by crontab (`cron`), or again and again (`every`)."""
 
@@ -211,7 +199,10 @@ class Schedule(BaseModel):
         datetime | None,
         BeforeValidator(parse_moment),
         WithJsonSchema({"type": "string", "examples": ["2027-01-15 07:00"]}),
-    ] = Field(default=None, description="Day and time, in the campaign's zone.")
+    ] = Field(
+        default=None,
+        description="Day and time, in the campaign's zone; beside every: the first time.",
+    )
     cron: Annotated[
         str | None,
         BeforeValidator(parse_cron),
@@ -221,11 +212,15 @@ class Schedule(BaseModel):
         float | None,
         BeforeValidator(_every),
         WithJsonSchema({"type": ["string", "number"], "examples": ["1d", "12h"]}),
-    ] = Field(default=None, description="A duration, such as 12h or 1d.")
+    ] = Field(
+        default=None,
+        description="A duration: 12h; whole days (1d, 2w) come at the same time of day.",
+    )
 
     missed: Literal["run", "skip", "ask"] | None = Field(
         default=None,
-        description="What becomes of an occurrence that was missed while nobody served it.",
+        description="What becomes of an occurrence that was missed while nobody served it; "
+        "default: run where kind is emergency, else ask.",
     )
     unchanged: Literal["send", "skip"] = Field(
         default="send", description="skip: not sent where the sheet is as it was the last time."
@@ -236,16 +231,59 @@ class Schedule(BaseModel):
 
     @model_validator(mode="after")
     def _is_one(self) -> Schedule:
-        if sum(it is not None for it in (self.at, self.cron, self.every)) != 1:
-            raise ValueError(_("exactly one of at, cron and every is expected."))
+        given = [it is not None for it in (self.at, self.cron, self.every)]
+        if sum(given) != 1 and given != [True, False, True]:
+            raise ValueError(
+                _("exactly one of at, cron and every is expected; at may stand beside every.")
+            )
         return self
 
-    def instant(self, timezone: str) -> datetime | None:
-        """`at` as an instant in UTC; None where the schedule repeats."""
-        if self.at is None:
-            return None
-        aware = self.at if self.at.tzinfo else self.at.replace(tzinfo=ZoneInfo(timezone))
-        return aware.astimezone(UTC)
+    @property
+    def repeats(self) -> bool:
+        """Whether it comes more than once."""
+        return self.every is not None or self.cron is not None
+
+    def occurrences(self, after: datetime, zone: tzinfo, *, begun: datetime) -> Iterator[datetime]:
+        """The instants (UTC) later than `after` at which a run is due, in order, each once.
+
+        `begun` is when the schedule was made: `every` without `at` counts from there, its first
+        occurrence being one duration later.
+        """
+        previous = after
+        for instant in self._instants(after, zone, begun):
+            if instant > previous:
+                yield instant
+                previous = instant
+
+    def _instants(self, after: datetime, zone: tzinfo, begun: datetime) -> Iterator[datetime]:
+        if self.every is not None:
+            first = instant_of(self.at, zone) if self.at else begun + timedelta(seconds=self.every)
+            yield from _again_and_again(self.every, first, after, zone)
+        elif self.at is not None:
+            yield instant_of(self.at, zone)
+        elif self.cron is not None:
+            # A day earlier: the times of the gap are instants of later times of day.
+            start = wall_at(after, zone) - timedelta(days=1)
+            for wall in crontab.parse(self.cron).moments(start):
+                yield instant_of(wall, zone)
+
+
+def _again_and_again(
+    seconds: float, first: datetime, after: datetime, zone: tzinfo
+) -> Iterator[datetime]:
+    """From `first` on; whole days by the wall clock, other durations by the time that passes."""
+    step = timedelta(seconds=seconds)
+    is_by_wall = seconds % _DAY == 0
+    skipped = max(0, (after - first) // step - 1)
+    start = wall_at(first, zone) if is_by_wall else first
+    count = skipped
+    while True:
+        try:
+            moment = start + count * step
+        except OverflowError:
+            return
+        yield instant_of(moment, zone) if is_by_wall else moment
+        count += 1
 
 
 class Window(BaseModel):
@@ -294,11 +332,21 @@ class Window(BaseModel):
         Past midnight, the day that counts is the one on which the hours began.
         """
         if self.hours is None:
-            return local.weekday() in self.days
+            return self.is_open_on(local.date())
         start, end = self.hours
         clock = local.time()
         if start < end:
-            return start <= clock < end and local.weekday() in self.days
+            return start <= clock < end and self.is_open_on(local.date())
         if clock >= start:
-            return local.weekday() in self.days
-        return clock < end and (local.weekday() - 1) % 7 in self.days
+            return self.is_open_on(local.date())
+        return clock < end and self.is_open_on(local.date() - timedelta(days=1))
+
+    def is_open_on(self, day: date) -> bool:
+        """Whether the hours begin on that day at all."""
+        return day.weekday() in self.days and not self.why_closed_on(day)
+
+    def why_closed_on(self, day: date) -> str:
+        """The holiday's name, or that the school is closed; empty where the day is like others."""
+        if any(first <= day <= last for first, last in self.closed):
+            return _("closed")
+        return holiday_on(day, self.holidays) if self.holidays else ""
