@@ -148,7 +148,7 @@ def test_windows_files_are_read(load):
         ("schedule: {cron: 0 7 * *}", "line 5", "five fields", ""),
         ("schedule: {every: 5s}", "line 5", "a minute is the shortest", ""),
         ("schedule: {}", "line 5, column 11", "exactly one of at, cron and every", ""),
-        ("schedule: {at: 2027-01-15 07:00, every: 1d}", "line 5", "exactly one", ""),
+        ("schedule: {at: 2027-01-15 07:00, cron: 0 7 * * *}", "line 5", "exactly one", ""),
         ("window: {hours: 7-18}", "line 5", "07:00-18:00", ""),
         ("window: {days: weekdays}", "line 5", "mon-sat", ""),
         ("rate: fast", "line 5, column 7", "600/hour", ""),
