@@ -202,8 +202,9 @@ def finish(
     blank: int,
     totals: int,
     now: float,
+    to: RunState = RunState.ACTIVE,
 ) -> None:
-    """Every row is accounted for: the run becomes active. GuardError where the sums don't agree.
+    """Every row is accounted for: the run becomes `to`. GuardError where the sums don't agree.
 
     rows + extra addresses = deliveries + rejections + rows folded. They can't agree when the sheet
     was changed after an enrolment that was killed.
@@ -237,4 +238,4 @@ def finish(
         (rows, folded, extra_addresses, blank, totals, now, run_id),
     )
     _order_tokens(db, run_id, deliveries)
-    runs.move(db, run_id, RunState.ACTIVE, "", now)
+    runs.move(db, run_id, to, "", now)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notifier.ledger import (
+    approvals,
     audit,
     claims,
     connection,
@@ -35,6 +36,9 @@ from notifier.ledger import (
     suppressions,
 )
 from notifier.ledger.records import (
+from notifier.ledger.alerts import Alerts
+from notifier.ledger.approvals import Approvals
+from notifier.ledger.brakes import Brakes
     Claimed,
     Intent,
     NewRun,
@@ -46,6 +50,7 @@ from notifier.ledger.records import (
 )
 from notifier.locale import _
 
+from notifier.model import RunState
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -55,7 +60,7 @@ if TYPE_CHECKING:
     from notifier.ledger.connection import Store
     from notifier.ledger.permits import Ask, Back, Grant
     from notifier.ledger.relays import PaceRow, Shared, Standing, Trouble, Wish
-    from notifier.model import Durability, Rate, Recipient, Rejection, RunState, State
+    from notifier.model import Durability, Rate, Recipient, Rejection, State
 
 __all__ = [
     "Claimed",
@@ -87,6 +92,9 @@ class Ledger:
         self._enroller = enrolment.Enroller(ledger_id)
 
     @classmethod
+        self.approvals = Approvals(store, clock)
+        self.brakes = Brakes(store, clock)
+        self.alerts = Alerts(store, clock)
     def open(
         cls,
         path: str | Path,
@@ -173,9 +181,12 @@ class Ledger:
         totals: int = 0,
     ) -> None:
         """All rows are in: the run becomes active; nothing happens where it is already.
+        asks: str = "",
 
         GuardError unless rows + extra_addresses = deliveries + rejections + folded.
         """
+        `asks` is the digest of what somebody else has to approve first: it becomes `awaiting`.
+
         with self._store.write() as db:
             enrolment.finish(
                 db,
@@ -188,7 +199,10 @@ class Ledger:
                 now=self._clock(),
             )
 
+                to=RunState.AWAITING if asks else RunState.ACTIVE,
     def get_run(self, run_id: int) -> Run:
+            if asks:
+                approvals.ask(db, run_id, asks, self.actor, self._clock())
         """The run of that number; UsageError where there is none."""
         with self._store.alone() as db:
             return runs.get(db, run_id)

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import pytest
+
+from notifier.errors import UsageError
+from notifier.ledger.ledger import Ledger, NewRun
+from notifier.model import RunState, State
+
+from .conftest import people
+
+ASKER, OTHER = "lan@office", "hieu_pho@office"
+
+
+@pytest.fixture
+def waiting(ledger_path, clock):
+    """A ledger, and the number of a run of three that somebody asked for."""
+    with Ledger.open(ledger_path, clock=clock, actor=ASKER) as ledger:
+        run = ledger.start_run(NewRun("grades", "2027-01-15", "Marks", "main"))
+        ledger.enrol(run.id, people(3), ())
+        ledger.finish_enrolment(run.id, rows=3, asks="question")
+        yield ledger, run.id
+
+
+def test_a_run_that_needs_approval_waits_and_nothing_of_it_can_be_claimed(waiting):
+    """It is never active in between: enrolment's last transaction makes it wait."""
+    ledger, run = waiting
+    assert ledger.get_run(run).state is RunState.AWAITING
+    found = ledger.approvals.find(run)
+    assert (found.asked_by, found.digest, found.is_given) == (ASKER, "question", False)
+    worker = ledger.register_worker("here", 1, run)
+    assert ledger.claim(run, worker, 10) == []
+    assert ledger.next_due_at(run) is None
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda ledger, run: ledger.resume(run),
+        lambda ledger, run: ledger.pause(run),
+    ],
+)
+def test_no_other_command_lets_it_go(waiting, attempt):
+    """Going on with it, or pausing it to go on later, is refused with the next step."""
+    ledger, run = waiting
+    with pytest.raises(UsageError):
+        attempt(ledger, run)
+    assert ledger.get_run(run).state is RunState.AWAITING
+
+
+def test_retrying_its_suppressed_people_does_not_let_it_go(waiting):
+    """What is due again in it waits with the rest."""
+    ledger, run = waiting
+    ledger.suppress("p0@parents.example")
+    ledger.unsuppress("p0@parents.example")
+    assert ledger.retry(run, [State.SUPPRESSED]) == 1
+    assert ledger.get_run(run).state is RunState.AWAITING
+
+
+def test_somebody_else_lets_it_go(waiting):
+    """Who, when and of what is written down, and it is due."""
+    ledger, run = waiting
+    ledger.approvals.approve(run, by=OTHER, digest="all of it", note="ok")
+    found = ledger.approvals.find(run)
+    assert (found.approved_by, found.digest, found.note) == (OTHER, "all of it", "ok")
+    assert found.is_given
+    assert ledger.get_run(run).state is RunState.ACTIVE
+    worker = ledger.register_worker("here", 1, run)
+    assert len(ledger.claim(run, worker, 10)) == 3
+
+
+@pytest.mark.parametrize("who", [ASKER, "LAN@Office", " lan@office "])
+def test_who_asked_can_not_approve(waiting, who):
+    """Letters' case and spaces make nobody another person."""
+    ledger, run = waiting
+    with pytest.raises(UsageError, match="somebody else") as caught:
+        ledger.approvals.approve(run, by=who, digest="d")
+    assert "take approval out" in caught.value.next_step
+    assert ledger.get_run(run).state is RunState.AWAITING
+
+
+def test_a_no_cancels_the_run_with_its_reason(waiting):
+    """Nothing of it is ever sent, and who said no is told."""
+    ledger, run = waiting
+    assert ledger.approvals.reject(run, by=OTHER, reason="the date is wrong") == 3
+    assert ledger.get_run(run).state is RunState.CANCELLED
+    assert "the date is wrong" in ledger.get_run(run).reason
+    assert OTHER in ledger.get_run(run).reason
+
+
+def test_who_asked_may_take_it_back(waiting):
+    """A no is anybody's."""
+    ledger, run = waiting
+    ledger.approvals.reject(run, by=ASKER, reason="too early")
+    assert ledger.get_run(run).state is RunState.CANCELLED
+
+
+def test_it_is_approved_once(waiting):
+    """Of two who approve at a time, the second is told that nothing waits."""
+    ledger, run = waiting
+    ledger.approvals.approve(run, by=OTHER, digest="d")
+    with pytest.raises(UsageError, match="does not wait"):
+        ledger.approvals.approve(run, by="third@office", digest="d")
+    with pytest.raises(UsageError, match="does not wait"):
+        ledger.approvals.reject(run, by="third@office", reason="no")
+
+
+def test_a_void_approval_makes_the_run_wait_again(waiting):
+    """Whether it was being sent or paused; the reason is kept, and another approval takes it up."""
+    ledger, run = waiting
+    ledger.approvals.approve(run, by=OTHER, digest="d")
+    ledger.pause(run)
+    assert ledger.approvals.void(run, "the sheet was changed")
+    assert ledger.get_run(run).state is RunState.AWAITING
+    assert ledger.get_run(run).reason == "the sheet was changed"
+    assert not ledger.approvals.find(run).is_given
+    assert not ledger.approvals.void(run, "again")
+    ledger.approvals.approve(run, by=OTHER, digest="d")
+    assert ledger.get_run(run).state is RunState.ACTIVE
+
+
+def test_a_run_without_a_question_has_no_approval(desk):
+    """It is active at once, and can't be approved."""
+    run = desk.run()
+    assert desk.ledger.approvals.find(run) is None
+    assert not desk.ledger.approvals.void(run, "why")
+    with pytest.raises(UsageError):
+        desk.ledger.approvals.approve(run, by=OTHER, digest="d")
+
+
+def test_enrolling_again_asks_once(waiting, clock):
+    """A second enrolment of the same occurrence changes nothing of the question."""
+    ledger, run = waiting
+    clock.pass_(60)
+    ledger.finish_enrolment(run, rows=3, asks="another")
+    assert ledger.approvals.find(run).digest == "question"
+
+
+def test_each_step_is_in_the_audit_log(waiting):
+    """Asked, approved, void: who and what."""
+    ledger, run = waiting
+    ledger.approvals.approve(run, by=OTHER, digest="d")
+    ledger.approvals.void(run, "changed", by="serve@office")
+    with ledger._store.alone() as db:
+        rows = db.execute("SELECT actor, action, subject FROM audit ORDER BY id").fetchall()
+    told = [row for row in rows if row[1] in ("ask", "approve", "void")]
+    assert told == [
+        (ASKER, "ask", f"run {run}"),
+        (OTHER, "approve", f"run {run}"),
+        ("serve@office", "void", f"run {run}"),
+    ]
