@@ -35,10 +35,12 @@ from notifier.ledger import (
     statements,
     suppressions,
 )
-from notifier.ledger.records import (
 from notifier.ledger.alerts import Alerts
 from notifier.ledger.approvals import Approvals
 from notifier.ledger.brakes import Brakes
+from notifier.ledger.documents import Documents
+from notifier.ledger.doubts import Doubts
+from notifier.ledger.records import (
     Claimed,
     Intent,
     NewRun,
@@ -49,8 +51,8 @@ from notifier.ledger.brakes import Brakes
     Suppression,
 )
 from notifier.locale import _
-
 from notifier.model import RunState
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -90,11 +92,13 @@ class Ledger:
             db.executescript(statements.SESSION)
             (ledger_id,) = db.execute("SELECT ledger_id FROM identity").fetchone()
         self._enroller = enrolment.Enroller(ledger_id)
-
-    @classmethod
+        self.doubts = Doubts(store, clock)
+        self.documents = Documents(store)
         self.approvals = Approvals(store, clock)
         self.brakes = Brakes(store, clock)
         self.alerts = Alerts(store, clock)
+
+    @classmethod
     def open(
         cls,
         path: str | Path,
@@ -179,14 +183,14 @@ class Ledger:
         extra_addresses: int = 0,
         blank: int = 0,
         totals: int = 0,
+        asks: str = "",
     ) -> None:
         """All rows are in: the run becomes active; nothing happens where it is already.
-        asks: str = "",
+
+        `asks` is the digest of what somebody else has to approve first: it becomes `awaiting`.
 
         GuardError unless rows + extra_addresses = deliveries + rejections + folded.
         """
-        `asks` is the digest of what somebody else has to approve first: it becomes `awaiting`.
-
         with self._store.write() as db:
             enrolment.finish(
                 db,
@@ -197,12 +201,12 @@ class Ledger:
                 blank=blank,
                 totals=totals,
                 now=self._clock(),
-            )
-
                 to=RunState.AWAITING if asks else RunState.ACTIVE,
-    def get_run(self, run_id: int) -> Run:
+            )
             if asks:
                 approvals.ask(db, run_id, asks, self.actor, self._clock())
+
+    def get_run(self, run_id: int) -> Run:
         """The run of that number; UsageError where there is none."""
         with self._store.alone() as db:
             return runs.get(db, run_id)
