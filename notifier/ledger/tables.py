@@ -460,9 +460,12 @@ class Firing(LedgerTable, table=True):
     campaign: str = Field(primary_key=True, sa_type=Txt)
     occurrence: str = Field(primary_key=True, sa_type=Txt)
     due_at: float = Field(sa_type=REAL)
+    #: `schedules.FiringState`.
     state: str = Field(sa_type=Txt)
     note: str = Field(sa_type=Txt)
     at: float = Field(sa_type=REAL)
+    #: Who starts it, while it is due.
+    worker_id: int | None = None
 
 
 class Audit(LedgerTable, table=True):

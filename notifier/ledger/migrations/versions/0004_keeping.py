@@ -125,6 +125,7 @@ STATEMENTS = (
         state TEXT NOT NULL,
         note TEXT NOT NULL,
         at REAL NOT NULL,
+        worker_id INTEGER,
         PRIMARY KEY (campaign, occurrence)
     ) WITHOUT ROWID, STRICT""",
     """CREATE TABLE audit (
