@@ -21,7 +21,7 @@ from notifier.ledger import connection
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from types import TracebackType
     from typing import Self
 
@@ -62,18 +62,18 @@ def keep(db: sqlite3.Connection, run_id: int, documents: Iterable[Document]) -> 
         )
 
 
-class KeepsDocuments:
-    """The ledger's door for what a run was made from."""
+class Documents:
+    """The ledger's door for what runs were made from; each call is one transaction."""
 
-    _store: Store
-    _clock: Callable[[], float]
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
-    def keep_documents(self, run_id: int, documents: Iterable[Document]) -> None:
+    def keep(self, run_id: int, documents: Iterable[Document]) -> None:
         """Keep what the run is made from, each content once; what it has stays as it is."""
         with self._store.write() as db:
             keep(db, run_id, documents)
 
-    def has_documents(self, run_id: int) -> bool:
+    def has_any(self, run_id: int) -> bool:
         """Whether anything was kept for the run."""
         with self._store.alone() as db:
             return _has_any(db, run_id)
