@@ -9,7 +9,6 @@ environment for what must be known before this module and pydantic load.)
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -18,9 +17,9 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
-    model_validator,
 )
 
+from notifier.alert_settings import AlertSettings
 from notifier.complaints import Complaint, PlacedComplaint, complaints, first_of
 from notifier.dkim_keys import DkimSettings, choose_keys, find_twin
 from notifier.environment import overlay, variable_for
@@ -30,12 +29,12 @@ from notifier.measures import (
     check_timezone,
     parse_duration,
     parse_rate,
-    single_line,
 )
 from notifier.model import Durability
 from notifier.nearest import did_you_mean
-from notifier.relays import SECRET_KEYS, Number, RelaySettings, Seconds, Table, Timeout, Whole
+from notifier.relays import SECRET_KEYS, Number, RelaySettings, Table, Timeout, Whole
 from notifier.routing import SANDBOX
+from notifier.sandbox_settings import SandboxRule, SandboxSettings
 from notifier.slowdowns import SlowdownRule
 from notifier.toml_lines import has_key, line_of, parse_toml, read_toml
 from notifier.workspace import WORKSPACE_FILE, find_root
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SANDBOX",
+    "AlertSettings",
     "DkimSettings",
     "LimitSettings",
     "RelaySettings",
@@ -79,45 +79,6 @@ class WorkspaceSettings(Table):
     @classmethod
     def _is_zone(cls, value: str) -> str:
         return check_timezone(value)
-
-
-class SandboxRule(Table):
-    """`[[sandbox.rules]]`: what the capture server does to a recipient that matches."""
-
-    #: A glob on the recipient's address: `*@full.example`.
-    match: str = Field(min_length=1)
-    action: Literal["refuse", "defer", "drop", "delay"]
-    #: The reply, code included; empty: the action's own.
-    reply: str = ""
-    #: 0: always; n: the first n tries of each address.
-    times: Whole = Field(default=0, ge=0)
-    #: How long `delay` waits before it answers.
-    seconds: Seconds = 0.0
-
-    @model_validator(mode="after")
-    def _reply_fits_action(self) -> SandboxRule:
-        first = {"refuse": "5", "defer": "4"}.get(self.action)
-        if self.reply and first and not re.match(rf"{first}[0-9]{{2}}( |$)", self.reply):
-            raise ValueError(
-                _("the reply of {action} begins with a code {first}xx.").format(
-                    action=self.action, first=first
-                )
-            )
-        return self
-
-    @field_validator("reply", "match")
-    @classmethod
-    def _is_plain(cls, value: str) -> str:
-        return single_line(value)
-
-
-class SandboxSettings(Table):
-    """`[sandbox]`: the built-in capture server."""
-
-    host: str = Field(default="127.0.0.1", min_length=1)
-    port: Whole = Field(default=2525, ge=0, le=65535)
-    maildir: str = Field(default="data/sandbox", min_length=1)
-    rules: tuple[SandboxRule, ...] = ()
 
 
 class RetrySettings(Table):
@@ -157,6 +118,7 @@ class Settings(Table):
     dkim: dict[str, DkimSettings] = Field(default_factory=dict)
     #: Before the rules that ship with the program.
     slowdown: tuple[SlowdownRule, ...] = ()
+    alerts: AlertSettings = AlertSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +176,9 @@ class Workspace:
 
     def secret_files(self) -> tuple[Path, ...]:
         """The files that hold passwords, tokens and keys: everything named but `ca_file`."""
-        relays = [file for it in self.settings.relays.values() for file in _secrets_of(it)]
-        return (*relays, *(it.key_file for it in self.settings.dkim.values()))
+        tables = (*self.settings.relays.values(), self.settings.alerts)
+        files = [file for it in tables for file in _secrets_of(it)]
+        return (*files, *(it.key_file for it in self.settings.dkim.values()))
 
     def _sandbox_relay(self) -> RelaySettings:
         place = self.settings.sandbox
@@ -258,6 +221,8 @@ def _root(root: Path | None, cwd: Path | None, environ: Mapping[str, str]) -> Pa
 
 
 def _refuse_passwords(table: dict[str, Any], text: str) -> None:
+    if _has(table, (path := ("alerts", "webhook_secret"))):
+        raise _no_place_for_secrets(path, "webhook_secret_file", text)
     relays = table.get("relays")
     for name, relay in relays.items() if isinstance(relays, dict) else ():
         for key, file_key in SECRET_KEYS.items():
@@ -336,8 +301,21 @@ def _validate(
     except ValidationError as exc:
         found = [_placed(mistake, text, origins) for mistake in complaints(exc, Settings)]
         raise first_of(found, SettingsError) from exc
+    _check_relay_of_alerts(settings, text)
     relays = {name: _rooted(relay, root) for name, relay in settings.relays.items()}
-    return settings.model_copy(update={"relays": relays, "dkim": _keys(settings, text, root)})
+    alerts = _rooted(settings.alerts, root)
+    found = {"relays": relays, "alerts": alerts, "dkim": _keys(settings, text, root)}
+    return settings.model_copy(update=found)
+
+
+def _check_relay_of_alerts(settings: Settings, text: str) -> None:
+    name, known = settings.alerts.relay, [*settings.relays, SANDBOX]
+    if name and name not in known:
+        raise SettingsError(
+            _("There is no relay named {name}.").format(name=name),
+            where=_place(line_of(text, ("alerts", "relay"))),
+            next_step=did_you_mean(name, known),
+        )
 
 
 def _keys(settings: Settings, text: str, root: Path) -> dict[str, DkimSettings]:
