@@ -13,7 +13,7 @@ import json
 from typing import TYPE_CHECKING
 
 from notifier.errors import GuardError, UsageError
-from notifier.ledger import runs, suppressions
+from notifier.ledger import mailboxes, runs, suppressions
 from notifier.locale import _
 from notifier.model import Cause, Recipient, Rejection, RunState, State, dump_context
 
@@ -199,6 +199,7 @@ def finish(
     rows: int,
     folded: int,
     extra_addresses: int,
+    left_out: int = 0,
     blank: int,
     totals: int,
     now: float,
@@ -206,7 +207,7 @@ def finish(
 ) -> None:
     """Every row is accounted for: the run becomes `to`. GuardError where the sums don't agree.
 
-    rows + extra addresses = deliveries + rejections + rows folded. They can't agree when the sheet
+    rows + extra addresses = deliveries + rejections + rows folded + recipients left out. They can't agree when the sheet
     was changed after an enrolment that was killed.
     """
     run = runs.get(db, run_id)
@@ -214,7 +215,7 @@ def finish(
         return
     deliveries = sum(runs.counts(db, run_id).values())
     (rejections,) = db.execute("SELECT rejections FROM run WHERE id = ?", (run_id,)).fetchone()
-    if rows + extra_addresses != deliveries + rejections + folded:
+    if rows + extra_addresses != deliveries + rejections + folded + left_out:
         raise GuardError(
             _(
                 "The sheet does not agree with what was written down before: {rows} rows and"
@@ -226,6 +227,7 @@ def finish(
                 deliveries=deliveries,
                 rejections=rejections,
                 folded=folded,
+                left_out=left_out,
             ),
             where=_("run {run}").format(run=run_id),
             next_step=_(
@@ -233,9 +235,10 @@ def finish(
             ).format(run=run_id),
         )
     db.execute(
-        "UPDATE run SET rows = ?, folded = ?, extra_addresses = ?, blank = ?, totals = ?,"
-        " enrolled_at = ? WHERE id = ?",
-        (rows, folded, extra_addresses, blank, totals, now, run_id),
+        "UPDATE run SET rows = ?, folded = ?, extra_addresses = ?, left_out = ?, blank = ?,"
+        " totals = ?, enrolled_at = ? WHERE id = ?",
+        (rows, folded, extra_addresses, left_out, blank, totals, now, run_id),
     )
     _order_tokens(db, run_id, deliveries)
+    mailboxes.fill(db, run_id, deliveries)
     runs.move(db, run_id, to, "", now)

@@ -492,7 +492,9 @@ class Mailbox(LedgerTable, table=True):
 
     #: In lower case, as suppressions are compared.
     address: str = Field(primary_key=True, sa_type=Txt)
-    delivery_id: int = Field(primary_key=True, foreign_key="recipient.delivery_id")
+    #: Of `recipient`; not a foreign key, which looks each of a million up in an order that is not
+    #: theirs (measured: 50 us a recipient against 15 us).
+    delivery_id: int = Field(primary_key=True)
 
 
 class Forgotten(LedgerTable, table=True):

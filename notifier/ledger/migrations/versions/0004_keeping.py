@@ -140,8 +140,7 @@ STATEMENTS = (
     """CREATE TABLE mailbox (
         address TEXT NOT NULL,
         delivery_id INTEGER NOT NULL,
-        PRIMARY KEY (address, delivery_id),
-        FOREIGN KEY(delivery_id) REFERENCES recipient (delivery_id)
+        PRIMARY KEY (address, delivery_id)
     ) WITHOUT ROWID, STRICT""",
     """CREATE TABLE forgotten (
         hash TEXT NOT NULL,
