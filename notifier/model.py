@@ -58,7 +58,7 @@ class RunState(StrEnum):
     AWAITING = "awaiting"  # somebody else with `approve`; nothing of it is sent before
     ACTIVE = "active"  # the engine
     PAUSED = "paused"  # a person with `resume`; `reason` says who paused it and why
-    HELD = "held"  # only deliveries in doubt are left: a person, with `retry --state unknown`
+    HELD = "held"  # only deliveries in doubt are left: a person, with `doubt`
     CANCELLED = "cancelled"  # final
     FINISHED = "finished"  # final, unless a person retries some of its deliveries
 
@@ -125,6 +125,7 @@ class Cause(StrEnum):
     SMTPUTF8_NEEDED = "smtputf8_needed"
     RENDER_FAILED = "render_failed"
     SUPPRESSED = "suppressed"
+    TOO_LATE = "too_late"  # not sent by the time after which it was of no use (not_after)
     OTHER = "other"
 
 

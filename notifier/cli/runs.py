@@ -157,6 +157,10 @@ def _account(summary: RunSummary) -> str:
                 count=folded
             )
         )
+    if left_out := summary.left_out:
+        right.append(
+            ngettext("{count} left out", "{count} left out", left_out).format(count=left_out)
+        )
     return f"{' + '.join(left)} = {' + '.join(right)}"
 
 
@@ -166,7 +170,7 @@ def next_steps(summary: RunSummary) -> list[str]:
     if summary.state in (RunState.FINISHED, RunState.CANCELLED):
         return [f"notifier report {run}"]
     if summary.state is RunState.HELD:
-        return [f"notifier report {run}", f"notifier retry {run} --state unknown"]
+        return [f"notifier doubt {run}", f"notifier report {run}"]
     if summary.state is RunState.ENROLLING:
         return [f"notifier send {summary.campaign} --live"]
     open_states = {it for it in _OPEN if counts.get(it)}

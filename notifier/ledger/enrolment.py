@@ -207,8 +207,8 @@ def finish(
 ) -> None:
     """Every row is accounted for: the run becomes `to`. GuardError where the sums don't agree.
 
-    rows + extra addresses = deliveries + rejections + rows folded + recipients left out. They can't agree when the sheet
-    was changed after an enrolment that was killed.
+    rows + extra addresses = deliveries + rejections + rows folded + recipients left out. They can't
+    agree when the sheet was changed after an enrolment that was killed.
     """
     run = runs.get(db, run_id)
     if run.state is not RunState.ENROLLING:
@@ -219,8 +219,8 @@ def finish(
         raise GuardError(
             _(
                 "The sheet does not agree with what was written down before: {rows} rows and"
-                " {extra} further addresses, but {deliveries} deliveries, {rejections} rejections"
-                " and {folded} folded rows."
+                " {extra} further addresses, but {deliveries} deliveries, {rejections} rejections,"
+                " {folded} folded rows and {left_out} left out."
             ).format(
                 rows=rows,
                 extra=extra_addresses,

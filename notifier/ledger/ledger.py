@@ -181,6 +181,7 @@ class Ledger:
         rows: int,
         folded: int = 0,
         extra_addresses: int = 0,
+        left_out: int = 0,
         blank: int = 0,
         totals: int = 0,
         asks: str = "",
@@ -189,7 +190,8 @@ class Ledger:
 
         `asks` is the digest of what somebody else has to approve first: it becomes `awaiting`.
 
-        GuardError unless rows + extra_addresses = deliveries + rejections + folded.
+        GuardError unless rows + extra_addresses = deliveries + rejections + folded + left_out,
+        those that the run was not meant for.
         """
         with self._store.write() as db:
             enrolment.finish(
@@ -198,6 +200,7 @@ class Ledger:
                 rows=rows,
                 folded=folded,
                 extra_addresses=extra_addresses,
+                left_out=left_out,
                 blank=blank,
                 totals=totals,
                 now=self._clock(),

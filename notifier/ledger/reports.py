@@ -55,7 +55,7 @@ SELECT r.id, r.campaign, r.occurrence, r.title, r.relay, r.state, r.reason, r.ro
     r.extra_addresses, r.blank, r.totals, r.rejections, r.started_at, r.finished_at,
     (SELECT json_group_object(c.state, c.count) FROM counter c
         WHERE c.run_id = r.id AND c.count > 0),
-    (SELECT max(t.second) + 1 FROM tick t WHERE t.run_id = r.id)
+    (SELECT max(t.second) + 1 FROM tick t WHERE t.run_id = r.id), r.left_out
 FROM run r
 """
 _DELIVERY = """
@@ -296,6 +296,7 @@ def _summary(row: Sequence[Any], sending: float | None, *, is_being_sent: bool) 
         messages_per_second=accepted / sending if sending > 0 else 0.0,
         sending_seconds=sending,
         is_being_sent=is_being_sent,
+        left_out=row[17],
     )
 
 

@@ -45,6 +45,8 @@ class RunSummary:
     sending_seconds: float = 0.0
     #: Whether somebody is sending it right now.
     is_being_sent: bool = False
+    #: Recipients of the sheet that this run was not meant for (`send --only`).
+    left_out: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """What `--json` prints: names that scripts may rely on; instants in ISO 8601, UTC."""
@@ -59,6 +61,7 @@ class RunSummary:
             "rows": self.rows,
             "folded": self.folded,
             "extra_addresses": self.extra_addresses,
+            "left_out": self.left_out,
             "deliveries": self.deliveries,
             "rejections": self.rejections,
             "counts": {state.value: count for state, count in self.counts.items()},

@@ -1,9 +1,10 @@
 """The sum that accounts for every row of the sheet.
 
-    rows + further addresses = deliveries + rejections + folded
+    rows + further addresses = deliveries + rejections + folded + left out
 
 "Further addresses" are the second and later addresses of a cell, each of which is a delivery of
-its own; "folded" are rows that became part of another row's message.
+its own; "folded" are rows that became part of another row's message; "left out" are
+recipients that the run was not meant for: a correction goes to those concerned alone.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Account:
     folded: int
     blank: int
     totals: int
+    left_out: int = 0
 
     @property
     def left(self) -> int:
@@ -35,7 +37,7 @@ class Account:
     @property
     def right(self) -> int:
         """What became of it."""
-        return self.deliveries + self.rejections + self.folded
+        return self.deliveries + self.rejections + self.folded + self.left_out
 
     @property
     def is_balanced(self) -> bool:
@@ -53,4 +55,5 @@ def account_of(summary: RunSummary) -> Account:
         folded=summary.folded,
         blank=summary.blank,
         totals=summary.totals,
+        left_out=summary.left_out,
     )

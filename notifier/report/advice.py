@@ -233,6 +233,13 @@ _TABLE: dict[Cause, tuple[str, str]] = {
             "rows again from a sheet of their own."
         ),
     ),
+    Cause.TOO_LATE: (
+        N_("Too late to be of use: not sent"),
+        N_(
+            "The campaign says until when it may be sent (not_after). To send it all the same: "
+            "notifier retry RUN, then notifier resume RUN --anytime."
+        ),
+    ),
     Cause.SUPPRESSED: (
         N_("On the list of addresses not to mail"),
         N_(
@@ -249,8 +256,8 @@ _TABLE: dict[Cause, tuple[str, str]] = {
 #: Where the state says more than the cause.
 _BY_STATE: dict[State, str] = {
     State.UNKNOWN: N_(
-        "The connection was lost after the message had left, so it may have arrived. Ask one of "
-        "the people; then put these back with `notifier retry RUN --state unknown`, or leave it."
+        "The connection was lost after the message had left, so it may have arrived. "
+        "`notifier doubt RUN` says how to find out, and takes your decision."
     ),
     State.CANCELLED: N_("Nothing: somebody cancelled these on purpose."),
     State.EXPIRED: N_(

@@ -173,6 +173,8 @@ def _account(account: Account) -> dict[str, object]:
     became.append((_("Rows that could not be used"), number(account.rejections)))
     if account.folded:
         became.append((_("Rows that share another row's message"), number(account.folded)))
+    if account.left_out:
+        became.append((_("Recipients that this run was not meant for"), number(account.left_out)))
     return {
         "sides": [
             {

@@ -74,6 +74,7 @@ _MARKS: dict[State, str] = {
     State.BOUNCED: "↩",
     State.EXPIRED: "✕",
     State.UNKNOWN: "?",
+    State.PRESUMED: "≈",
     State.SUPPRESSED: "–",
     State.CANCELLED: "–",
 }
@@ -83,6 +84,7 @@ _TONES: dict[State, str] = {
     State.BOUNCED: "bad",
     State.EXPIRED: "bad",
     State.UNKNOWN: "wait",
+    State.PRESUMED: "calm",
     State.SUPPRESSED: "calm",
     State.CANCELLED: "calm",
 }
@@ -162,7 +164,7 @@ def _remainder(summary: RunSummary) -> list[str]:
     counts = summary.counts
     parts = [
         _("{count} {state}").format(count=counts[state], state=state_word(state))
-        for state in TROUBLED
+        for state in (State.PRESUMED, *TROUBLED)
         if counts.get(state)
     ]
     if waiting := under_way(counts):

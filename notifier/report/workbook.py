@@ -188,6 +188,7 @@ def _summary(summary: RunSummary, zone: ZoneInfo) -> list[tuple[object, object]]
         (_("Messages, one for each address"), account.deliveries),
         (_("Rows that could not be used"), account.rejections),
         (_("Rows that share another row's message"), account.folded),
+        (_("Recipients that this run was not meant for"), account.left_out),
     ]
     lines += [
         (state_word(state), summary.counts[state]) for state in State if summary.counts.get(state)

@@ -8,6 +8,7 @@ from notifier.errors import GuardError, UsageError
 from notifier.ledger import enrolment
 from notifier.ledger.enrolment import TokenMaker
 from notifier.ledger.ledger import Ledger, NewRun
+from notifier.ledger.reports import Reader
 from notifier.model import Cause, Recipient, Rejection, RunState, State
 
 ONE = Recipient(2, "A", "a@x.example", "An", {"Điểm": 9.5})
@@ -109,3 +110,16 @@ def test_every_token_finds_its_delivery(desk, monkeypatch, bits):
     assert desk.every("SELECT token, delivery_id FROM token ORDER BY 1") == desk.every(
         "SELECT token, delivery_id FROM recipient ORDER BY 1"
     )
+
+
+def test_those_whom_a_run_was_not_meant_for_are_part_of_the_sum(desk, ledger_path):
+    """A correction goes to those concerned alone; the others are counted, not forgotten."""
+    run = desk.ledger.start_run(NewRun("grades", "changed", "Marks", "main"))
+    desk.ledger.enrol(run.id, [ONE], [Rejection(3, "Email", "x", "no")])
+    with pytest.raises(GuardError):
+        desk.ledger.finish_enrolment(run.id, rows=40)
+    desk.ledger.finish_enrolment(run.id, rows=40, left_out=38)
+    with Reader.open(ledger_path) as reader:
+        summary = reader.summary(run.id)
+    assert (summary.rows, summary.deliveries, summary.left_out) == (40, 1, 38)
+    assert summary.as_dict()["left_out"] == 38
