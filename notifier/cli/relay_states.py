@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from notifier.cli.session import Session
-    from notifier.delivery.standing import RelayStanding
+    from notifier.delivery.standing import Below, RelayStanding
     from notifier.settings import RelaySettings
 
 
@@ -49,7 +49,16 @@ def tell_standings(found: Sequence[RelayStanding], zone: ZoneInfo, *, title: str
     if title:
         heading(title)
     table(
-        (_("relay"), _("state"), _("connections"), _("used"), _("since"), _("until")),
+        (
+            _("relay"),
+            _("state"),
+            _("connections"),
+            _("used"),
+            _("since"),
+            _("until"),
+            _("last message taken"),
+            _("last tried out"),
+        ),
         [
             (
                 it.name,
@@ -58,6 +67,8 @@ def tell_standings(found: Sequence[RelayStanding], zone: ZoneInfo, *, title: str
                 ", ".join(f"{quota.used} / {quota.rate}" for quota in it.quotas),
                 _moment(it.since, zone),
                 _moment(it.until, zone),
+                _moment(it.met.accepted_at, zone),
+                _moment(it.met.tried_at, zone),
             )
             for it in found
         ],
@@ -65,6 +76,8 @@ def tell_standings(found: Sequence[RelayStanding], zone: ZoneInfo, *, title: str
     for it in found:
         if it.why:
             say(_("  {relay}: {why}").format(relay=it.name, why=it.why))
+        if it.below is not None:
+            say(f"  {it.name}: {_below(it.below, zone)}")
         for domain in it.domains:
             told = _("  {relay}, to {domain}: {state}: {why}")
             say(
@@ -78,6 +91,7 @@ def _state(it: RelayStanding) -> str:
         "paused": _("paused"),
         "limited": _("limit used up"),
         "slowed": _("slowed down"),
+        "untried": _("not tried yet"),
         "healthy": _("healthy"),
     }
     word = words[it.health.value]
@@ -86,6 +100,21 @@ def _state(it: RelayStanding) -> str:
             state=word, count=spell_number(it.per_minute)
         )
     return word
+
+
+def _below(it: Below, zone: ZoneInfo) -> str:
+    """What it is sent less of, why, and until when."""
+    if it.step.name == "LOCKSTEP":
+        told = _(
+            "since {since} each command waits for the reply to the one before (no PIPELINING); "
+            "more is tried again from {until}. {why}"
+        )
+    else:
+        told = _(
+            "since {since} whole messages go one after the other (no CHUNKING); more is tried "
+            "again from {until}. {why}"
+        )
+    return told.format(since=_moment(it.since, zone), until=_moment(it.until, zone), why=it.why)
 
 
 def _moment(at: float | None, zone: ZoneInfo) -> str:

@@ -9,7 +9,7 @@ import typer
 from notifier.cli import options
 from notifier.cli.console import facts, heading, print_json, say
 from notifier.cli.group import add_command, group
-from notifier.cli.session import session_of
+from notifier.cli.session import Session, session_of
 from notifier.errors import RelayError, RelayUnreachable
 from notifier.locale import N_, _
 
@@ -27,8 +27,8 @@ CHECK_HELP = N_(
 
 
 LIST_HELP = N_(
-    "List the relays: healthy, slowed down or paused, why and until when, open connections, and "
-    "how much of each limit is used up.\n\n"
+    "List the relays: healthy, slowed down or paused, why and until when, open connections, how "
+    "much of each limit is used up, and when each last took a message or was tried out.\n\n"
     "It is what the ledger knows from sending; no relay is asked."
 )
 
@@ -60,9 +60,11 @@ def check(
     from notifier.smtp.relay_advice import advise
     from notifier.smtp.transcript import check as try_relay
 
-    workspace = session_of(ctx).workspace
+    session = session_of(ctx)
+    workspace = session.workspace
     relay = workspace.relay(name)
     found = run_async(try_relay(relay))
+    _keep(session, found)
     if not as_json:
         say(*found.lines)
     if found.error is not None:
@@ -73,6 +75,18 @@ def check(
         print_json({**_as_dict(name, found), "advice": advice})
     else:
         _tell(found, relay, advice)
+
+
+def _keep(session: Session, found: Transcript) -> None:
+    """Have the ledger know of it, where that can be written: the trial counts all the same."""
+    import time
+    from contextlib import suppress
+
+    from notifier.delivery.acquaintance import met_in_trial
+    from notifier.errors import LedgerError
+
+    with suppress(LedgerError, OSError), session.ledger() as ledger:
+        ledger.note_relays([], [met_in_trial(found, time.time())])
 
 
 def _tell(found: Transcript, relay: RelaySettings, advice: list[str]) -> None:

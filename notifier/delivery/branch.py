@@ -11,6 +11,7 @@ from math import inf
 from random import Random
 from typing import TYPE_CHECKING
 
+from notifier.delivery.acquaintance import met_in_trial
 from notifier.delivery.outlet import Outlet
 from notifier.errors import NotifierError, RelayError, RelayUnreachable
 from notifier.ledger.relays import Trouble, Wish
@@ -23,6 +24,8 @@ from notifier.smtp.transcript import check
 if TYPE_CHECKING:
     from notifier.delivery.line import Desk, Line
     from notifier.delivery.supply import Supply
+    from notifier.ledger.encounters import Encounter
+    from notifier.smtp.transcript import Transcript
 
 #: Seconds for which a relay at its limit is waited for, before others take over.
 SHORT_WAIT = 60.0
@@ -71,6 +74,10 @@ class Branch:
         is_in_use = self.trouble is None
         wants = is_in_use and self._outlet.is_busy
         return wish_of(self.line, self._pool, wants=wants, is_in_use=is_in_use)
+
+    def news(self, now: float) -> list[Encounter]:
+        """What has come to be known of its relay."""
+        return self.line.met.news(self._pool, now)
 
     def allow(self, most: int) -> None:
         """So many connections are this process'."""
@@ -180,12 +187,20 @@ class Branch:
         trial = asyncio.create_task(check(self.line.relay))
         try:
             await self._supply.unless_closed(trial)
-            return trial.done() and trial.result().error is None
+            if not trial.done():
+                return False
+            await self._note_trial(trial.result())
+            return trial.result().error is None
         except NotifierError:
             return False
         finally:
             trial.cancel()
             await asyncio.gather(trial, return_exceptions=True)
+
+    async def _note_trial(self, found: Transcript) -> None:
+        desk = self._desk
+        met = met_in_trial(found, desk.clock())
+        await desk.writer.call(desk.ledger.note_relays, [], [met])
 
     def _make(self) -> tuple[Outlet, Pool]:
         desk, relay = self._desk, self.line.relay
@@ -193,7 +208,8 @@ class Branch:
         outlet = Outlet(self.line, terms, desk, self._supply)
         attempts = min(relay.connect_attempts, CONNECT_ATTEMPTS)
         random = Random()  # noqa: S311 - for spreading load, not for secrets
-        pool = Pool(relay, random=random, redial=Redial(attempts, random))
+        redial = Redial(attempts, random)
+        pool = Pool(relay, random=random, redial=redial, ladder=self.line.met.ladder)
         pool.limit(self._slots)
         return outlet, pool
 

@@ -133,12 +133,19 @@ class _Engine:
         desk, sender = self._desk, self._sender
         self._shared_at = now
         news = [row for line in sender.lines for row in line.heed.news()]
+        at = desk.clock()
+        steps = [row for line in sender.lines for row in line.met.steps(at)]
         shared = await desk.writer.call(
-            desk.ledger.sync_relays, desk.worker_id, sender.wishes(), news
+            desk.ledger.sync_relays,
+            desk.worker_id,
+            sender.wishes(),
+            news,
+            (steps, sender.news(at)),
         )
         sender.allow(shared.slots)
         for line in sender.lines:
             line.heed.adopt(shared.paces, shared.senders[line.name], now)
+            line.met.adopt(shared.steps, at)
 
     async def _tell(self) -> None:
         desk = self._desk

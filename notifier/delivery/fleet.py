@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from notifier.delivery.line import Desk, Line
     from notifier.errors import RelayError
+    from notifier.ledger.encounters import Encounter
     from notifier.ledger.relays import Trouble, Wish
 
 
@@ -61,6 +62,9 @@ class Sender(Protocol):
 
     def wishes(self) -> list[Wish]:
         """What it has and wants of its relays' connections."""
+
+    def news(self, now: float) -> list[Encounter]:
+        """What has come to be known of its relays."""
 
     def allow(self, slots: Mapping[str, int]) -> None:
         """So many connections to each relay are this process'."""
@@ -91,7 +95,7 @@ class Single:
         self.lines = (line,)
         self._line = line
         self._feed = RunFeed(line.terms(), desk.writer, desk.ledger, line.meter, desk.grants)
-        self._pool = Pool(line.relay)
+        self._pool = Pool(line.relay, ladder=line.met.ladder)
 
     async def run(self) -> None:
         """Send until there is nothing left, or a reason to stop; raises RelayError."""
@@ -120,6 +124,10 @@ class Single:
     def wishes(self) -> list[Wish]:
         """What it has and wants of its relay's connections."""
         return [wish_of(self._line, self._pool, wants=True)]
+
+    def news(self, now: float) -> list[Encounter]:
+        """What has come to be known of its relay."""
+        return self._line.met.news(self._pool, now)
 
     def allow(self, slots: Mapping[str, int]) -> None:
         """So many connections are this process'."""
@@ -195,6 +203,10 @@ class Fleet:
     def wishes(self) -> list[Wish]:
         """What it has and wants of its relays' connections."""
         return [branch.wish() for branch in self._branches]
+
+    def news(self, now: float) -> list[Encounter]:
+        """What has come to be known of its relays."""
+        return [met for branch in self._branches for met in branch.news(now)]
 
     def allow(self, slots: Mapping[str, int]) -> None:
         """So many connections to each relay are this process'."""

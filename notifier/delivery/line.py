@@ -11,6 +11,7 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
+from notifier.delivery.acquaintance import Acquaintance
 from notifier.delivery.domains import Lanes
 from notifier.delivery.grants import Allowance
 from notifier.delivery.heed import Heed
@@ -19,6 +20,7 @@ from notifier.delivery.retry import RetryPolicy
 from notifier.delivery.terms import Terms
 from notifier.delivery.throttle import Throttle, tightest
 from notifier.locale import _
+from notifier.smtp.ladder import Ladder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -119,6 +121,7 @@ class Line:
         self.throttle = Throttle(ceiling, within=Throttle(self.limits))
         self.lanes = _make_lanes(route.relay, desk.grants)
         self.heed = Heed(desk.rules, self.throttle, self.lanes, scope_of(self.name))
+        self.met = Acquaintance(self.name, Ladder.of_settings(route.relay))
         self._desk = desk
         #: Made once: compiling takes a while.
         self._own = route.recipe.compile() if route.recipe is not None else None

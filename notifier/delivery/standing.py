@@ -4,27 +4,35 @@ down       it can't be used; tried again at `until`, or when a run is resumed
 paused     it asked us to send nothing until then
 limited    one of its limits is used up
 slowed     it asked for less; climbs back by itself
+untried    it was never met: no message was taken, and nobody tried it out
 healthy    none of these
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from notifier.delivery.acquaintance import held_for, step_at
 from notifier.delivery.line import scope_of
 from notifier.delivery.pace import Pace
+from notifier.ledger.encounters import Encounter
+from notifier.smtp.ladder import Ladder, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from notifier.ledger.encounters import StepRow
     from notifier.ledger.relays import PaceRow, Standing
     from notifier.model import Rate
     from notifier.settings import RelaySettings
 
 _MINUTE = 60.0
+#: Nothing is known.
+UNMET = Encounter("")
 
 
 class Health(StrEnum):
@@ -34,6 +42,7 @@ class Health(StrEnum):
     PAUSED = "paused"
     LIMITED = "limited"
     SLOWED = "slowed"
+    UNTRIED = "untried"
     HEALTHY = "healthy"
 
 
@@ -43,6 +52,27 @@ class Quota:
 
     rate: Rate
     used: int
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """Why a relay is sent less in a row than its settings allow."""
+
+    step: Step
+    why: str
+    #: Unix time.
+    since: float
+    #: When more is tried again.
+    until: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            "step": self.step.name.lower(),
+            "why": self.why,
+            "since": spell_instant(self.since),
+            "until": spell_instant(self.until),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +94,29 @@ class RelayStanding:
     connections: int = 0
     max_connections: int = 0
     quotas: tuple[Quota, ...] = ()
+    #: What it could not take; None: nothing that is known.
+    below: Below | None = None
+    #: When it last took a message, was last tried out, and how.
+    met: Encounter = UNMET
     #: Domains behind it that are slowed or paused; their names are domains.
     domains: tuple[RelayStanding, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """What `--json` prints; instants in Unix time."""
+        """What `--json` prints."""
         return {
             "relay": self.name,
             "state": self.health.value,
             "why": self.why,
-            "since": self.since,
-            "until": self.until,
+            "since": spell_instant(self.since),
+            "until": spell_instant(self.until),
             "per_minute": self.per_minute,
             "one_at_a_time": self.is_single,
             "connections": self.connections,
             "max_connections": self.max_connections,
+            "accepted_at": spell_instant(self.met.accepted_at),
+            "tried_at": spell_instant(self.met.tried_at),
+            "trial": self.met.trial,
+            "below": self.below.as_dict() if self.below is not None else None,
             "limits": [
                 {"rate": str(it.rate), "count": it.rate.count, "used": it.used}
                 for it in self.quotas
@@ -88,13 +126,20 @@ class RelayStanding:
                     "domain": it.name,
                     "state": it.health.value,
                     "why": it.why,
-                    "since": it.since,
-                    "until": it.until,
+                    "since": spell_instant(it.since),
+                    "until": spell_instant(it.until),
                     "per_minute": it.per_minute,
                 }
                 for it in self.domains
             ],
         }
+
+
+def spell_instant(at: float | None) -> str | None:
+    """Unix time for programs, as everywhere in what they read."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
 
 
 def stand(
@@ -111,11 +156,16 @@ def stand(
         for row in known.paces
         if row.scope.startswith(behind)
     ]
+    met = next((it for it in known.encounters if it.relay == relay.name), Encounter(relay.name))
     health, why, since, until = paced.health, paced.why, paced.since, paced.until
     if trouble is not None:
         health, why, since, until = Health.DOWN, trouble.why, trouble.since, trouble.until
     elif health is not Health.PAUSED and (spent := _spent(quotas)):
         health, why, since, until = Health.LIMITED, spent, None, None
+    elif met.trial and (met.tried_at or 0.0) > (met.accepted_at or 0.0):
+        health, why, since, until = Health.DOWN, met.trial, met.tried_at, None
+    elif health is Health.HEALTHY and met.accepted_at is None and met.tried_at is None:
+        health = Health.UNTRIED
     return RelayStanding(
         name=relay.name,
         health=health,
@@ -127,8 +177,23 @@ def stand(
         connections=known.connections.get(relay.name, 0),
         max_connections=relay.max_connections,
         quotas=quotas,
+        below=_below(relay, known.steps, now),
+        met=met,
         domains=tuple(it for it in domains if it.health is not Health.HEALTHY),
     )
+
+
+def _below(relay: RelaySettings, steps: Sequence[StepRow], now: float) -> Below | None:
+    """The step that it was taken down to, while that says less than its settings."""
+    row = next((it for it in steps if it.relay == relay.name), None)
+    if row is None:
+        return None
+    step = step_at(row, now)
+    if step >= Ladder.of_settings(relay).top:
+        return None
+    # The next step is tried then.
+    until = row.until + (step - row.step) * held_for(row.falls)
+    return Below(step, row.why, row.since, until)
 
 
 def _spent(quotas: Sequence[Quota]) -> str:

@@ -27,6 +27,7 @@ from notifier.ledger import (
     domain_history,
     enrolment,
     history,
+    encounters,
     outcomes,
     permits,
     processes,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from notifier.ledger.permits import Ask, Back, Grant
     from notifier.ledger.relays import PaceRow, Shared, Standing, Trouble, Wish
     from notifier.model import Durability, Rate, Recipient, Rejection, State
+    from notifier.ledger.encounters import Encounter, StepRow
 
 __all__ = [
     "Claimed",
@@ -397,7 +399,11 @@ class Ledger:
             return permits.timebase(db, boot, shift)
 
     def sync_relays(
-        self, worker_id: int, wishes: Sequence[Wish], paces: Sequence[PaceRow]
+        self,
+        worker_id: int,
+        wishes: Sequence[Wish],
+        paces: Sequence[PaceRow],
+        met: tuple[Sequence[StepRow], Sequence[Encounter]] = ((), ()),
     ) -> Shared:
         """Tell what a process has, wants, heard and met of its relays; what it may have of them."""
         with self._store.write() as db:
@@ -408,10 +414,16 @@ class Ledger:
     def set_relay_trouble(self, trouble: Trouble) -> None:
         """A relay can't be used; `sync_relays` says when it works again."""
         with self._store.write() as db:
+            encounters.note_all(db, *met)
             relays.set_trouble(db, trouble)
 
     def relay_standing(self) -> Standing:
         """What is known of all relays."""
+    def note_relays(self, steps: Sequence[StepRow], met: Sequence[Encounter]) -> None:
+        """What sending, or trying out, has shown of relays."""
+        with self._store.write() as db:
+            encounters.note_all(db, steps, met)
+
         with self._store.alone() as db:
             return relays.standing(db, self._clock(), socket.gethostname())
 

@@ -19,11 +19,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from notifier.ledger import encounters
 from notifier.ledger.claims import is_dead
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
+
+    from notifier.ledger.encounters import Encounter, StepRow
 
 #: Seconds after which a process that told nothing has no connections any more.
 SILENCE = 15.0
@@ -75,6 +78,7 @@ class Shared(NamedTuple):
     #: Processes that send through the relay, itself included.
     senders: dict[str, int]
     paces: list[PaceRow]
+    steps: Sequence[StepRow] = ()
 
 
 class Standing(NamedTuple):
@@ -84,6 +88,8 @@ class Standing(NamedTuple):
     troubles: list[Trouble]
     #: Open connections of all processes, by relay.
     connections: dict[str, int]
+    steps: Sequence[StepRow] = ()
+    encounters: Sequence[Encounter] = ()
 
 
 def divide(most: int, wanted: Sequence[int]) -> list[int]:
@@ -129,7 +135,8 @@ def sync(
         slots[wish.relay], senders[wish.relay] = _lease(db, worker_id, wish, now, host)
     names = [wish.relay for wish in wishes]
     found = [row for row in _paces(db) if _relay_of(row.scope) in names]
-    return Shared(slots, senders, found)
+    steps = [row for row in encounters.steps(db) if row.relay in names]
+    return Shared(slots, senders, found, steps)
 
 
 def _lease(
@@ -183,12 +190,13 @@ def standing(db: sqlite3.Connection, now: float, host: str) -> Standing:
     for relay, worker_id, count in rows:
         if not is_dead(db, worker_id, now, host):
             connections[relay] = connections.get(relay, 0) + count
-    return Standing(_paces(db), troubles, connections)
+    return Standing(_paces(db), troubles, connections, encounters.steps(db), encounters.every(db))
 
 
 def sweep(db: sqlite3.Connection, now: float) -> None:
-    """Take away paces that say nothing any more."""
+    """Take away paces and steps that say nothing any more."""
     db.execute("DELETE FROM pace WHERE heard_at < ? AND paused_until < ?", (now - AGE, now))
+    encounters.sweep(db, now)
 
 
 def _paces(db: sqlite3.Connection) -> list[PaceRow]:

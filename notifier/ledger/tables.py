@@ -505,3 +505,36 @@ class Forgotten(LedgerTable, table=True):
     #: sha256 of the ledger's number and the address in lower case, in hexadecimal digits.
     hash: str = Field(primary_key=True, sa_type=Txt)
     at: float = Field(sa_type=REAL)
+
+
+class Step(LedgerTable, table=True):
+    """A relay that could not take what was sent in a row (`encounters.py`)."""
+
+    __table_args__ = _strict(sqlite_with_rowid=False)
+
+    relay: str = Field(primary_key=True, sa_type=Txt)
+    #: `smtp.ladder.Step`.
+    step: int
+    why: str = Field(sa_type=Txt)
+    since: float = Field(sa_type=REAL)
+    #: When more is tried again.
+    until: float = Field(sa_type=REAL)
+    #: How often this happened.
+    falls: int
+
+
+class Encounter(LedgerTable, table=True):
+    """What sending, or trying out, has shown of a relay last (`encounters.py`)."""
+
+    __table_args__ = _strict(sqlite_with_rowid=False)
+
+    relay: str = Field(primary_key=True, sa_type=Txt)
+    #: When it took a message.
+    accepted_at: float | None = Field(default=None, sa_type=REAL)
+    #: When it was tried out without a message, and why it could not be used: empty where it could.
+    tried_at: float | None = Field(default=None, sa_type=REAL)
+    trial: str | None = Field(default=None, sa_type=Txt)
+    #: When it said what it can do: SMTPUTF8 (0, 1) and SIZE in bytes (0: none).
+    offered_at: float | None = Field(default=None, sa_type=REAL)
+    smtputf8: int | None = None
+    largest: int | None = None

@@ -74,7 +74,7 @@ class Account:
             auth=relay.auth,
             allows_insecure_auth=relay.allow_insecure_auth,
             pipelining=relay.pipelining,
-            chunking=relay.chunking if relay.pipeline_depth > 1 else _unless_told(relay),
+            chunking=chunking_of(relay),
             notify="" if relay.dsn == "off" else relay.dsn.upper(),
             oauth=relay.oauth.provider if relay.oauth is not None else "",
             has_certificate=relay.client_cert_file is not None,
@@ -82,6 +82,9 @@ class Account:
         )
 
 
-def _unless_told(relay: RelaySettings) -> Literal["on", "off"]:
-    """One whole message at a time takes as many round trips as its envelope ahead: no gain."""
-    return "on" if relay.chunking == "on" else "off"
+def chunking_of(relay: RelaySettings) -> Literal["auto", "on", "off"]:
+    """Whether whole messages are to be sent.
+
+    One at a time takes as many round trips as its envelope ahead: no gain, unless it is wanted.
+    """
+    return "off" if relay.chunking == "auto" and relay.pipeline_depth == 1 else relay.chunking

@@ -29,6 +29,18 @@ class Plan:
     is_done: bool
 
 
+@dataclass(slots=True)
+class Stats:
+    """What a pool has seen."""
+
+    opened: int = 0
+    lost: int = 0
+    refused_connections: int = 0
+    taken: int = 0
+    settled: int = 0
+    accepted: int = 0
+
+
 class Crew:
     """The couriers of a pool."""
 

@@ -34,11 +34,14 @@ _DROPPED = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 class Dialler:
     """Makes connections to one relay."""
 
-    def __init__(self, relay: RelaySettings) -> None:
-        """Raises SettingsError for a password that can't be read, TlsError for `ca_file`."""
+    def __init__(self, relay: RelaySettings, ladder: Ladder | None = None) -> None:
+        """`ladder`: one that outlives this; one of its own unless given.
+
+        Raises SettingsError for a password that can't be read, TlsError for `ca_file`.
+        """
         self.account = Account.of(relay)
         #: What its connections learn of the relay's ways, and go by.
-        self.ladder = Ladder.of(self.account)
+        self.ladder = ladder or Ladder.of(self.account)
         self._relay = relay
         self._tokens = TokenKeeper.of(relay, self.account)
         self._context = None if relay.tls == "none" else make_context(relay, self.account)

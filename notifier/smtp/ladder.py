@@ -4,9 +4,10 @@
     PIPELINED    a message's envelope leaves with the end of the message before (RFC 2920)
     CHUNKED      whole messages, several before the first is answered (RFC 3030)
 
-All sessions with a relay in one process share a ladder. It is climbed from the top downwards only:
-a relay that can't take a step is not asked again by this process, since a step too low costs time
-and one too high costs messages that are in doubt.
+All sessions with a relay in one process share a ladder. By what it meets it is climbed downwards
+only: a relay that can't take a step is not soon asked again, since a step too low costs time and
+one too high costs messages that are in doubt. What others have met, and when it is time to try
+again, is for whoever owns it to say (`lower`, `rise`).
 
 What takes it down, by the step that the session was at:
 
@@ -40,11 +41,13 @@ from typing import TYPE_CHECKING
 
 from notifier.errors import RelayProtocolError, RelayUnreachable
 from notifier.locale import N_, _
+from notifier.smtp.account import chunking_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from notifier.errors import RelayError
+    from notifier.settings import RelaySettings
     from notifier.smtp.account import Account
 
 #: Messages that leave one at a time, before several may.
@@ -80,22 +83,36 @@ def _hear_nothing(_note: str) -> None:
 class Ladder:
     """The step that sessions with one relay take."""
 
-    __slots__ = ("_name", "_proofs", "_strikes", "age", "note", "on_fall", "step", "tests")
+    __slots__ = (
+        "_name",
+        "_proofs",
+        "_strikes",
+        "age",
+        "note",
+        "on_fall",
+        "reason",
+        "step",
+        "tests",
+        "top",
+    )
 
     def __init__(self, name: str, top: Step = Step.CHUNKED, *, tests: bool = True) -> None:
         """`tests`: whether CHUNKED has to be earned, as the head of the file has it."""
         self._name = name
         self._proofs = 0
         self._strikes = 0
+        #: Where the settings let it begin.
+        self.top = top
         #: Where new sessions begin, if the relay offers what it takes.
         self.step = top
         self.tests = tests
         #: Goes up with all that is held against the relay: what a session meets counts only if
         #: nothing has happened since it began.
         self.age = 0
-        #: What people are told of the last step down; empty while there was none.
-        self.note = ""
-        #: Told the note.
+        #: What people are told of the last step down, and what the relay did; empty while there was
+        #: none.
+        self.note = self.reason = ""
+        #: Told the note; an empty one where people were told before.
         self.on_fall: Callable[[str], None] = _hear_nothing
 
     def __repr__(self) -> str:
@@ -104,11 +121,20 @@ class Ladder:
     @classmethod
     def of(cls, account: Account) -> Ladder:
         """As the account's settings begin it."""
-        if not account.pipelining:
+        return cls._begun(account.name, account.chunking, pipelining=account.pipelining)
+
+    @classmethod
+    def of_settings(cls, relay: RelaySettings) -> Ladder:
+        """The same, without reading the account's password."""
+        return cls._begun(relay.name, chunking_of(relay), pipelining=relay.pipelining)
+
+    @classmethod
+    def _begun(cls, name: str, chunking: str, *, pipelining: bool) -> Ladder:
+        if not pipelining:
             top = Step.LOCKSTEP
         else:
-            top = Step.PIPELINED if account.chunking == "off" else Step.CHUNKED
-        return cls(account.name, top, tests=account.chunking == "auto")
+            top = Step.PIPELINED if chunking == "off" else Step.CHUNKED
+        return cls(name, top, tests=chunking == "auto")
 
     @property
     def is_proven(self) -> bool:
@@ -123,12 +149,30 @@ class Ladder:
         """The step can't be taken: go below it. Whether that is news."""
         if step is Step.LOCKSTEP or step > self.step:
             return False
-        self.step = Step(step - 1)
-        self.age += 1
-        self._strikes = 0
-        self.note = _(_NOTES[self.step]).format(relay=self._name, reason=reason)
+        self._go_down(Step(step - 1), reason)
         self.on_fall(self.note)
         return True
+
+    def lower(self, step: Step, reason: str) -> None:
+        """Others have found that the relay can't take more than this step."""
+        if step < self.step:
+            self._go_down(step, reason)
+            self.on_fall("")
+
+    def _go_down(self, step: Step, reason: str) -> None:
+        self.step = step
+        self.age += 1
+        self._strikes = 0
+        self.reason = reason
+        self.note = _(_NOTES[step]).format(relay=self._name, reason=reason)
+
+    def rise(self, step: Step) -> None:
+        """Let new sessions try this step, where the settings allow it; it has to be earned anew."""
+        if self.step < min(step, self.top):
+            self.step = min(step, self.top)
+            self.age += 1
+            self._strikes = self._proofs = 0
+            self.note = self.reason = ""
 
     def hear_of_end(
         self,

@@ -26,14 +26,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
 from notifier.errors import RelayError
 from notifier.locale import _
 from notifier.smtp.courier import Courier
-from notifier.smtp.crew import Crew, Plan
+from notifier.smtp.crew import Crew, Plan, Stats
 from notifier.smtp.dialler import Dialler
 from notifier.smtp.parcel import Feed, Parcel
 from notifier.smtp.redial import Redial
@@ -43,6 +42,8 @@ if TYPE_CHECKING:
 
     from notifier.model import Submission
     from notifier.settings import RelaySettings
+    from notifier.smtp.envelope import Capabilities
+    from notifier.smtp.ladder import Ladder
 
 __all__ = ["Feed", "Parcel", "Plan", "Pool", "Stats"]
 
@@ -57,18 +58,6 @@ JITTER = 0.1
 PATIENCE = 5.0
 
 
-@dataclass(slots=True)
-class Stats:
-    """What a pool has seen."""
-
-    opened: int = 0
-    lost: int = 0
-    refused_connections: int = 0
-    taken: int = 0
-    settled: int = 0
-    accepted: int = 0
-
-
 class Pool:
     """The connections to one relay."""
 
@@ -80,14 +69,16 @@ class Pool:
         random: Random | None = None,
         on_event: Callable[[str, str], None] | None = None,
         redial: Redial | None = None,
+        ladder: Ladder | None = None,
     ) -> None:
         """Raises SettingsError or TlsError for a password or `ca_file` that can't be read.
 
         `on_event(kind, sentence)` hears `opened`, `lost`, `fewer`, `slower` and `retry`; the
-        sentences are without secrets. `redial` says when to try again to connect.
+        sentences are without secrets. `redial` says when to try again to connect. `ladder`: what
+        was learnt before of the relay's ways.
         """
         self._relay = relay
-        self._dialler = Dialler(relay)
+        self._dialler = Dialler(relay, ladder)
         self._dialler.ladder.on_fall = self._step_down
         self._clock = clock
         self._random = random or Random()  # noqa: S311 - for spreading load, not for secrets
@@ -106,6 +97,8 @@ class Pool:
         self._stirred = asyncio.Event()
         self._hungry = asyncio.Event()
         self.stats = Stats()
+        #: What the relay said last that it can do; None: it was not reached yet.
+        self.offers: Capabilities | None = None
 
     def __repr__(self) -> str:
         busy = len(self._crew.couriers) - len(self._crew.idle)
@@ -182,6 +175,7 @@ class Pool:
         except Exception as exc:  # noqa: BLE001 - a bug in opening must end the run, not hang it
             self.crash(exc)
         else:
+            self.offers = connection.session.capabilities
             self._opened(
                 Courier(
                     connection,
@@ -294,8 +288,9 @@ class Pool:
 
     def _step_down(self, note: str) -> None:
         """The relay can't take what was sent in a row: connections begin anew, a step lower."""
-        _log.warning("%s", note)
-        self._on_event("slower", note)
+        if note:
+            _log.warning("%s", note)
+            self._on_event("slower", note)
         for courier in self._crew.couriers:
             courier.is_worn = True
 

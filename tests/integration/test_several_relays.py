@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from notifier.delivery import branch, dues, engine, grants, patience, supply
+from notifier.delivery import acquaintance, branch, dues, engine, grants, patience, supply
 from notifier.delivery.engine import Job, Route, deliver
 from notifier.errors import RelayRefused, RelayUnreachable
 from notifier.ledger.ledger import Ledger, NewRun
@@ -385,6 +385,33 @@ def test_what_a_relay_asked_for_outlives_the_process(school, relays, monkeypatch
     assert any("slower, please" in told for told in seen)
     (pace,) = school.ledger.relay_standing().paces
     assert pace.scope == "relay main"
+
+
+def test_a_step_down_outlives_the_process_and_is_tried_again_in_time(school, relays):
+    """Found out in one run, the next is careful from its first message on, until a day is over."""
+    main, _backup, _third = relays
+    main.minds_crowds = "<drop>"
+    account = {"pipeline_depth": 1, "connect_attempts": 3, "max_connections": 1}
+
+    async def scene(name):
+        run, before = school.run(4, name), main.connections
+        await school.send(run, route("main", main, **account))
+        return main.connections - before
+
+    async def scenes():
+        async with main:
+            assert await scene("first") > 1
+            (row,) = school.ledger.relay_standing().steps
+            assert (row.step, row.falls, row.until - row.since) == (1, 1, acquaintance.HOLD)
+            assert await scene("second") == 1
+            at = row.since + 0.001
+            school.ledger.note_relays([row._replace(since=at, until=at)], [])
+            assert await scene("third") > 1  # it was asked for more, and dropped that again
+            return school.ledger.relay_standing().steps
+
+    (row,) = asyncio.run(scenes())
+    assert (row.step, row.falls, row.until - row.since) == (1, 2, 2 * acquaintance.HOLD)
+    assert taken(main) == Counter({f"p{n}@parents.example": 3 for n in range(4)})
 
 
 def test_a_relay_that_was_down_is_left_alone_after_a_restart(school, relays):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from datetime import datetime
 
 import pytest
 
@@ -68,18 +69,21 @@ def test_an_unknown_relay_is_told_with_the_nearest(notifier, two_relays, tmp_pat
 
 
 def test_relays_are_listed_with_what_is_known_of_them(notifier, two_relays):
-    """Before anything was sent all are healthy; afterwards the one that was down tells why."""
+    """Before anything was sent nobody knows; afterwards the one that was down tells why."""
     before = json.loads(notifier("relay", "list", "--json").out)
     assert {it["relay"]: it["state"] for it in before} == {
-        "local": "healthy",
-        "main": "healthy",
-        "sandbox": "healthy",
+        "local": "untried",
+        "main": "untried",
+        "sandbox": "untried",
     }
+    assert "not tried yet" in notifier("relay", "list").out
     assert notifier("send", "notice", "--live", "--yes").code == 0
     after = {it["relay"]: it for it in json.loads(notifier("relay", "list", "--json").out)}
     assert after["main"]["state"] == "down"
     assert after["main"]["until"] > after["main"]["since"]
     assert after["local"]["state"] == "healthy"
+    assert datetime.fromisoformat(after["local"]["accepted_at"]).tzinfo is not None
+    assert after["sandbox"]["state"] == "untried"
     assert "can't be used" in notifier("relay", "list").out
 
 
@@ -94,3 +98,14 @@ def test_the_status_of_a_run_tells_how_its_relays_are_doing(notifier, two_relays
     shown = notifier("status", "1").out
     assert "Relays" in shown
     assert "can't be used" in shown
+
+
+def test_a_trial_is_known_without_a_message(notifier, two_relays):
+    """Whether it went well or not, and when it was; there need not be a ledger before."""
+    assert notifier("relay", "check", "main").code == 3
+    assert notifier("relay", "check", "local").code == 0
+    found = {it["relay"]: it for it in json.loads(notifier("relay", "list", "--json").out)}
+    assert (found["main"]["state"], found["local"]["state"]) == ("down", "healthy")
+    assert found["main"]["trial"] == found["main"]["why"] != ""
+    assert found["local"]["trial"] == ""
+    assert found["local"]["accepted_at"] is None

@@ -6,11 +6,14 @@ from math import inf
 
 import pytest
 
+from notifier.delivery.acquaintance import HOLD
 from notifier.delivery.pace import Pace
 from notifier.delivery.standing import Health, stand
+from notifier.ledger.encounters import Encounter, StepRow
 from notifier.ledger.relays import PaceRow, Standing, Trouble
 from notifier.model import Rate
 from notifier.settings import RelaySettings
+from notifier.smtp.ladder import Step
 
 NOW = 1_800_000_000.0
 RELAY = RelaySettings(
@@ -26,13 +29,25 @@ def slowed(scope="relay main", at=NOW - 60):
     return pace.told(scope)
 
 
-def look(*, paces=(), troubles=(), connections=None, used=lambda _scope, _rate: 0):
+USED = (Encounter("main", accepted_at=NOW - 100),)
+
+
+def look(
+    *,
+    paces=(),
+    troubles=(),
+    connections=None,
+    used=lambda _scope, _rate: 0,
+    steps=(),
+    met=USED,
+    relay=RELAY,
+):
     """How the relay is doing, where that is known of it."""
-    known = Standing(list(paces), list(troubles), connections or {})
-    return stand(RELAY, known, used, NOW)
+    known = Standing(list(paces), list(troubles), connections or {}, steps, met)
+    return stand(relay, known, used, NOW)
 
 
-def test_a_relay_of_which_nothing_is_known_is_healthy():
+def test_a_relay_of_which_nothing_else_is_known_is_healthy():
     """What others of a similar name did is not its own."""
     found = look(
         paces=[slowed("relay mainly")],
@@ -41,6 +56,45 @@ def test_a_relay_of_which_nothing_is_known_is_healthy():
     )
     assert (found.health, found.why, found.connections) == (Health.HEALTHY, "", 2)
     assert [quota.used for quota in found.quotas] == [0, 0]
+
+
+def test_a_relay_that_was_never_met_is_not_called_healthy():
+    """Neither took it a message, nor did anybody try it out."""
+    assert look(met=[Encounter("other", accepted_at=NOW)]).health is Health.UNTRIED
+    tried = [Encounter("main", tried_at=NOW, trial="")]
+    assert look(met=tried).health is Health.HEALTHY
+
+
+@pytest.mark.parametrize(("accepted_at", "health"), [(NOW - 9, "down"), (NOW, "healthy")])
+def test_a_trial_that_failed_counts_until_it_takes_a_message(accepted_at, health):
+    """Whatever comes later is right."""
+    met = [Encounter("main", accepted_at=accepted_at, tried_at=NOW - 5, trial="no answer")]
+    found = look(met=met)
+    assert found.health.value == health
+    assert found.why == ("no answer" if health == "down" else "")
+
+
+def test_what_it_could_not_take_is_told_with_the_time_of_the_next_try():
+    """Until it is where the settings let it begin."""
+    row = StepRow("main", Step.LOCKSTEP, "it fell silent", NOW - 2 * HOLD, NOW - HOLD, 1)
+    found = look(steps=[row._replace(since=NOW, until=NOW + HOLD)])
+    assert found.health is Health.HEALTHY
+    assert (found.below.step, found.below.until) == (Step.LOCKSTEP, NOW + HOLD)
+    assert found.as_dict()["below"]["step"] == "lockstep"
+    next_one = look(steps=[row._replace(since=NOW - 90_000, until=NOW - 3_600)]).below
+    assert (next_one.step, next_one.until) == (Step.PIPELINED, NOW - 3_600 + HOLD)
+    assert look(steps=[row]).below is None
+    modest = RELAY.model_copy(update={"pipelining": False})
+    assert look(steps=[row._replace(until=NOW + 9)], relay=modest).below is None
+
+
+def test_programs_read_instants_as_everywhere():
+    """ISO 8601, in UTC."""
+    found = look(troubles=[Trouble("main", "refused us", NOW, NOW + 25.5)]).as_dict()
+    assert found["since"] == "2027-01-15T08:00:00.000+00:00"
+    assert found["until"] == "2027-01-15T08:00:25.500+00:00"
+    assert found["accepted_at"] == "2027-01-15T07:58:20.000+00:00"
+    assert found["tried_at"] is None
 
 
 def test_a_slowed_relay_tells_to_what_why_and_since_when():

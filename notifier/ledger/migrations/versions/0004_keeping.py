@@ -147,6 +147,27 @@ STATEMENTS = (
         at REAL NOT NULL,
         PRIMARY KEY (hash)
     ) WITHOUT ROWID, STRICT""",
+    """CREATE TABLE step (
+        relay TEXT NOT NULL,
+        step INTEGER NOT NULL,
+        why TEXT NOT NULL,
+        since REAL NOT NULL,
+        until REAL NOT NULL,
+        falls INTEGER NOT NULL,
+        PRIMARY KEY (relay)
+    ) WITHOUT ROWID, STRICT""",
+    """CREATE TABLE encounter (
+        relay TEXT NOT NULL,
+        accepted_at REAL,
+        tried_at REAL,
+        trial TEXT,
+        offered_at REAL,
+        smtputf8 INTEGER,
+        largest INTEGER,
+        PRIMARY KEY (relay)
+    ) WITHOUT ROWID, STRICT""",
+    """INSERT INTO encounter (relay, accepted_at)
+        SELECT relay, max(at) FROM attempt WHERE outcome = 'accepted' GROUP BY relay""",
     """CREATE TRIGGER audit_stays BEFORE UPDATE ON audit
     BEGIN SELECT RAISE(ABORT, 'what was noted is not changed'); END""",
     """CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit
