@@ -13,10 +13,12 @@ In doubt is a message whose last byte may have left, and whose reply never came.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from notifier.errors import UsageError
 from notifier.ledger import audit, runs
+from notifier.ledger.statements import BARRED
 from notifier.locale import _
 from notifier.model import Cause, RunState, Stage, State
 
@@ -40,7 +42,8 @@ ORDER BY p.line, d.id
 """  # noqa: S608 - constants of ours
 
 
-class Doubt(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Doubt:
     """All that is known of a delivery in doubt. Instants are Unix seconds."""
 
     id: int
@@ -70,7 +73,8 @@ class Doubt(NamedTuple):
     text: str
 
 
-class Settled(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Settled:
     """What a decision did."""
 
     #: Deliveries that it moved.
@@ -144,8 +148,8 @@ def _chosen(
 
 def _barred(db: sqlite3.Connection, chosen: list[int]) -> set[int]:
     rows = db.execute(
-        "SELECT p.delivery_id FROM recipient p JOIN suppression s ON s.folded = fold(p.address)"
-        " WHERE p.delivery_id IN (SELECT value FROM json_each(?))",
+        "SELECT p.delivery_id FROM recipient p"
+        f" WHERE p.delivery_id IN (SELECT value FROM json_each(?)) AND {BARRED}",
         (json.dumps(chosen),),
     )
     return {number for (number,) in rows}

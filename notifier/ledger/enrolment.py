@@ -87,6 +87,8 @@ class Enroller:
             return
         first = _next_number(db)
         tokens = TokenMaker(self._ledger_id, run.campaign, run.occurrence)
+        if gone := suppressions.forgotten(db, [it.address for it in recipients]):
+            recipients = [_unnamed(it, tokens) if _is_of(it, gone) else it for it in recipients]
         db.executemany(
             "INSERT INTO recipient"
             " (delivery_id, run_id, line, token, key, address, name, context)"
@@ -119,6 +121,12 @@ class Enroller:
         self, db: sqlite3.Connection, run_id: int, rejections: Iterable[Rejection]
     ) -> None:
         before = db.total_changes
+        rejections = list(rejections)
+        if gone := suppressions.forgotten(db, [it.value for it in rejections]):
+            rejections = [
+                Rejection(it.line, it.column, "", "") if it.value.strip().lower() in gone else it
+                for it in rejections
+            ]
         db.executemany(
             'INSERT INTO rejection (run_id, line, "column", value, again, reason,'
             " context) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -149,6 +157,19 @@ class Enroller:
         number = self._again.get(cell, 0)
         self._again[cell] = number + 1
         return number
+
+
+def _unnamed(recipient: Recipient, tokens: TokenMaker) -> Recipient:
+    """What is written down of a recipient who was forgotten: that there was one, on a line.
+
+    Its key is the same whenever the enrolment is begun again, and tells nobody who it was.
+    """
+    who = tokens.token(recipient.key, recipient.address)
+    return Recipient(recipient.line, f"forgotten:{who}", "", "", {})
+
+
+def _is_of(recipient: Recipient, folded: set[str]) -> bool:
+    return recipient.address.strip().lower() in folded
 
 
 def _next_number(db: sqlite3.Connection) -> int:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,7 @@ class Ledger:
             db.create_function("fold", 1, str.lower, deterministic=True)
             db.executescript(statements.SESSION)
             (ledger_id,) = db.execute("SELECT ledger_id FROM identity").fetchone()
+            db.create_function("hashed", 1, partial(audit.hash_of, ledger_id), deterministic=True)
         self._enroller = enrolment.Enroller(ledger_id)
         self.doubts = Doubts(store, clock)
         self.documents = Documents(store)
@@ -424,6 +426,14 @@ class Ledger:
         with self._store.write() as db:
             encounters.note_all(db, steps, met)
 
+    def set_relay_trouble(self, trouble: Trouble) -> None:
+        """A relay can't be used; `sync_relays` says when it works again."""
+        with self._store.write() as db:
+            relays.set_trouble(db, trouble)
+            alerts.relay_down(db, trouble.relay, trouble.why, self._clock())
+
+    def relay_standing(self) -> Standing:
+        """What is known of all relays."""
         with self._store.alone() as db:
             return relays.standing(db, self._clock(), socket.gethostname())
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from notifier.errors import UsageError
 from notifier.ledger.records import NewRun, Run
+from notifier.ledger.statements import BARRED
 from notifier.ledger.transitions import RETRIABLE
 from notifier.locale import N_, _
 from notifier.model import FINAL_STATES, RunState, State
@@ -43,6 +44,7 @@ RUN_MOVES: frozenset[tuple[RunState, RunState]] = frozenset(
         (RunState.ENROLLING, RunState.CANCELLED),
         (RunState.AWAITING, RunState.ACTIVE),
         (RunState.AWAITING, RunState.CANCELLED),
+        (RunState.AWAITING, RunState.FINISHED),  # all of it came too late
         # What had been approved was changed: somebody has to look again.
         (RunState.ACTIVE, RunState.AWAITING),
         (RunState.PAUSED, RunState.AWAITING),
@@ -241,17 +243,19 @@ def retry(
             _("Its recipients were not all written down yet."),
             f"notifier send {run.campaign} --live",
         )
+    if run.purged_at is not None:
+        raise _not_now(run, _("Its recipients were purged: nobody knows any more who they were."))
     folded = json.dumps([address.strip().lower() for address in addresses])
     moved = 0
     for state in sorted(wanted):
         cursor = db.execute(
-            "UPDATE delivery SET state = ?, next_attempt_at = ?, attempts = 0, cause = NULL,"
+            "UPDATE delivery SET state = ?, next_attempt_at = ?, attempts = 0, cause = NULL,"  # noqa: S608 - constants of ours
             " first_attempt_at = NULL, changed_at = ? WHERE state = ? AND"
             " id IN (SELECT delivery_id FROM recipient WHERE run_id = ?) AND"
             " (? = '[]' OR EXISTS (SELECT 1 FROM recipient r WHERE r.delivery_id = delivery.id"
             " AND fold(r.address) IN (SELECT value FROM json_each(?)))) AND"
-            " NOT EXISTS (SELECT 1 FROM recipient r JOIN suppression s"
-            " ON s.folded = fold(r.address) WHERE r.delivery_id = delivery.id)",
+            " NOT EXISTS (SELECT 1 FROM recipient p WHERE p.delivery_id = delivery.id"
+            f" AND {BARRED})",
             (State.PENDING, now, now, state, run_id, folded, folded),
         )
         shift(db, run_id, state, State.PENDING, cursor.rowcount)

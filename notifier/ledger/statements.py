@@ -92,6 +92,10 @@ PROVEN = f"""UPDATE delivery SET state = '{State.ACCEPTED}', cause = '{Cause.ACC
 #: The same for a JSON list of deliveries.
 PROVEN_AMONG = f"{PROVEN} IN (SELECT value FROM json_each(?))"  # noqa: S608 - constants of ours
 
+#: Who must not be mailed, of `recipient p`: suppressed, or forgotten (nobody's address is empty).
+BARRED = """(p.address = '' OR fold(p.address) IN (SELECT folded FROM suppression)
+    OR (EXISTS (SELECT 1 FROM forgotten) AND hashed(p.address) IN (SELECT hash FROM forgotten)))"""
+
 #: Temporary tables, and the doors through which a batch becomes one transaction. `lost` is a
 #: function that collects the intents that were not their worker's any more.
 SESSION = f"""

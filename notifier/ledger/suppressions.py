@@ -1,4 +1,8 @@
-"""Suppressions: addresses that must not be mailed, compared without regard to case."""
+"""Suppressions: addresses that must not be mailed, compared without regard to case.
+
+Whoever was forgotten is suppressed too, by a hash alone: the address is not kept, and not written
+down again when a sheet brings it. `hashed` is SQL's `audit.hash_of` with this ledger's identity.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +22,13 @@ def add(db: sqlite3.Connection, address: str, reason: str, source: str, now: flo
     """Suppress the address; True where it was not yet. The first reason is kept.
 
     What waits for it in any run is suppressed too, and a run that waited for nothing else is
-    finished; what is on its way already goes out.
+    finished; what is on its way already goes out. Whoever was forgotten stays so: suppressed,
+    without the address being written down.
     """
     address = address.strip()
     _sweep(db, [address.lower()], now)
+    if forgotten(db, [address]):
+        return False
     cursor = db.execute(
         "INSERT INTO suppression (folded, address, reason, source, at) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (folded) DO NOTHING",
@@ -35,10 +42,15 @@ def add_all(
 ) -> int:
     """As `add`, for many: recipients are looked through once. How many were not suppressed yet."""
     before = db.total_changes
+    known = forgotten(db, addresses)
     db.executemany(
         "INSERT INTO suppression (folded, address, reason, source, at) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (folded) DO NOTHING",
-        ((it.strip().lower(), it.strip(), reason, source, now) for it in addresses),
+        (
+            (it.strip().lower(), it.strip(), reason, source, now)
+            for it in addresses
+            if it.strip().lower() not in known
+        ),
     )
     added = db.total_changes - before
     _sweep(db, [it.strip().lower() for it in addresses], now)
@@ -63,9 +75,11 @@ def _sweep(db: sqlite3.Connection, folded: Sequence[str], now: float) -> None:
 
 
 def remove(db: sqlite3.Connection, address: str) -> bool:
-    """Lift the suppression; True where there was one."""
-    cursor = db.execute("DELETE FROM suppression WHERE folded = ?", (address.strip().lower(),))
-    return cursor.rowcount > 0
+    """Lift the suppression, a forgotten person's too; True where there was one."""
+    folded = address.strip().lower()
+    listed = db.execute("DELETE FROM suppression WHERE folded = ?", (folded,)).rowcount
+    hidden = db.execute("DELETE FROM forgotten WHERE hash = hashed(?)", (folded,)).rowcount
+    return listed + hidden > 0
 
 
 def every(db: sqlite3.Connection) -> list[Suppression]:
@@ -75,10 +89,32 @@ def every(db: sqlite3.Connection) -> list[Suppression]:
 
 
 def among(db: sqlite3.Connection, addresses: Iterable[str]) -> set[str]:
-    """Those of the addresses that are suppressed, in lower case."""
-    folded = json.dumps([address.strip().lower() for address in addresses])
+    """Those of the addresses that are suppressed or forgotten, in lower case.
+
+    An empty one is: it stood for somebody who was forgotten.
+    """
+    asked = [address.strip().lower() for address in addresses]
     rows = db.execute(
         "SELECT folded FROM suppression WHERE folded IN (SELECT value FROM json_each(?))",
-        (folded,),
+        (json.dumps(asked),),
+    )
+    found = {row for (row,) in rows} | forgotten(db, asked)
+    return found | {""} if "" in asked else found
+
+
+def forgotten(db: sqlite3.Connection, addresses: Iterable[str]) -> set[str]:
+    """Those of the addresses whose persons were forgotten, in lower case."""
+    if not count_forgotten(db):  # as nearly always: no hash is made
+        return set()
+    asked = [address.strip().lower() for address in addresses]
+    rows = db.execute(
+        "SELECT value FROM json_each(?) WHERE hashed(value) IN (SELECT hash FROM forgotten)",
+        (json.dumps(asked),),
     )
     return {row for (row,) in rows}
+
+
+def count_forgotten(db: sqlite3.Connection) -> int:
+    """How many persons are known by a hash alone."""
+    (count,) = db.execute("SELECT count(*) FROM forgotten").fetchone()
+    return int(count)

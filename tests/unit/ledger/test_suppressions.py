@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from notifier.model import RunState, State
+from notifier.ledger.ledger import NewRun
+from notifier.model import Recipient, RunState, State
+
+from .conftest import people, rejection
 
 
 def test_a_suppression_is_kept_as_it_was_first_given(desk):
@@ -72,3 +75,48 @@ def test_a_retry_leaves_suppressed_addresses_out(desk):
     assert desk.ledger.retry(run_id, [State.REFUSED]) == 0
     desk.ledger.unsuppress("p0@parents.example")
     assert desk.ledger.retry(run_id, [State.REFUSED]) == 1
+
+
+def _forget(desk, *addresses):
+    """As `forget` leaves them: known by a hash alone."""
+    with desk.ledger._store.write() as db:
+        db.executemany(
+            "INSERT INTO forgotten (hash, at) VALUES (hashed(?), 1.0)", [(it,) for it in addresses]
+        )
+
+
+def test_whoever_was_forgotten_is_not_mailed_nor_written_down_again(desk):
+    """A later sheet brings the address: its row is accounted for, without who it was."""
+    _forget(desk, "p1@parents.example")
+    run = desk.ledger.start_run(NewRun("grades", "1", "", "main"))
+    rows = [*people(3), Recipient(9, "K1", "P1@Parents.example", "Người 1", {"Toán": 9})]
+    for _again in range(2):
+        desk.ledger.enrol(run.id, rows, [rejection(5, "p1@parents.example"), rejection(6)])
+    desk.ledger.finish_enrolment(run.id, rows=6)
+    assert desk.ledger.counts(run.id) == {State.PENDING: 2, State.SUPPRESSED: 2}
+    assert not desk.every(
+        "SELECT * FROM recipient WHERE instr(lower(address), 'p1@') OR key = 'K1'"
+    )
+    assert not desk.every("SELECT * FROM rejection WHERE instr(value || reason || context, 'p1@')")
+    assert desk.every("SELECT count(*) FROM mailbox") == [(2,)]
+    assert desk.ledger.retry(run.id, [State.SUPPRESSED]) == 0
+
+
+def test_suppressing_whoever_was_forgotten_does_not_write_the_address_down(desk):
+    """It is suppressed already; lifting that needs the address, which whoever lifts it knows."""
+    _forget(desk, "p1@parents.example")
+    assert desk.is_suppressed("P1@parents.example")
+    assert not desk.ledger.suppress("p1@parents.example")
+    assert desk.ledger.suppress_all(["P1@parents.example", "x@y.example"]) == 1
+    assert [it.address for it in desk.ledger.suppressions()] == ["x@y.example"]
+    assert desk.ledger.unsuppress("P1@parents.example ")
+    assert not desk.is_suppressed("p1@parents.example")
+
+
+def test_whoever_is_forgotten_is_not_sent_to_again(desk):
+    """A delivery that failed before its person was forgotten stays as it is."""
+    run_id = desk.run(2)
+    desk.ledger.cancel(run_id)
+    _forget(desk, "p1@parents.example")
+    assert desk.ledger.retry(run_id, [State.CANCELLED]) == 1
+    assert desk.state(1) is State.PENDING
