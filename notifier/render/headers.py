@@ -50,8 +50,9 @@ _QUOTED_ADDRESS = re.compile(
 )
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,120}\Z")
 #: A field's value as it may leave, given that controls are looked for apart: every further line
-#: begins with a space and holds something else too.
-_VALUE = rb"[^\r]*+(?:\r\n +[^ \r][^\r]*+)*+"
+#: begins with a space and holds something else too. The group is not possessive: before 3.11.5
+#: (python/cpython#106052) such a one matched wrongly, and no message could be made.
+_VALUE = rb"[^\r]*+(?:\r\n +[^ \r][^\r]*+)*"
 #: Octets of a header but for its line ends.
 _PRINTABLE = bytes(octet for octet in range(0x20, 0x100) if octet != 0x7F)  # noqa: PLR2004 - DEL
 _CRLF = b"\r\n"
