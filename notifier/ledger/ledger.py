@@ -52,6 +52,7 @@ from notifier.ledger.records import (
     Sender,
     Suppression,
 )
+from notifier.ledger.schedules import Schedules
 from notifier.locale import _
 from notifier.model import RunState
 
@@ -101,6 +102,7 @@ class Ledger:
         self.approvals = Approvals(store, clock)
         self.brakes = Brakes(store, clock)
         self.alerts = Alerts(store, clock)
+        self.schedules = Schedules(store, clock, actor)
 
     @classmethod
     def open(
