@@ -148,7 +148,7 @@ def _chosen(
 
 def _barred(db: sqlite3.Connection, chosen: list[int]) -> set[int]:
     rows = db.execute(
-        "SELECT p.delivery_id FROM recipient p"
+        "SELECT p.delivery_id FROM recipient p"  # noqa: S608 - constants of ours
         f" WHERE p.delivery_id IN (SELECT value FROM json_each(?)) AND {BARRED}",
         (json.dumps(chosen),),
     )
