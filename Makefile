@@ -5,7 +5,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop check bench fuzz format messages schema lock clean
+.PHONY: help setup demo test interop check bench torture fuzz format messages schema lock clean
 
 PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; do \
 	if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
@@ -55,6 +55,9 @@ check: $(STAMP) ## lint, format, types, layers, catalogues, schema
 
 bench: $(STAMP) ## the figures: speed and size, side by side with what others do
 	$(BIN)/python tests/benchmarks/run.py
+
+torture: $(STAMP) ## real runs killed at random instants, then compared with what arrived: ROUNDS (20), SEED
+	$(BIN)/python tests/acceptance/torture/run.py --rounds $(or $(ROUNDS),20) --jobs 2 $(if $(SEED),--seed $(SEED)) $(TORTURE)
 
 fuzz: $(STAMP) ## parsers and protocol against whatever bytes there are, for FUZZ_SECONDS (60)
 	$(BIN)/python tests/fuzz/run.py $(TARGETS)
