@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from notifier.cli.console import facts, heading, print_json, say, suggest, table
+from notifier.cli.corrections import idle_sentence, tell_selection
 from notifier.cli.examination import tell_notes, tell_problems
 from notifier.cli.routes import facts_of_routes
 from notifier.cli.words import counts_line, spell_seconds
@@ -29,6 +30,8 @@ def tell_dry_run(plan: Plan, *, as_json: bool) -> int:
         style="bold",
     )
     _tell_figures(plan)
+    if plan.selection is not None:
+        tell_selection(plan.selection, plan.campaign.name)
     _tell_first(plan)
     _tell_notes(plan)
     tell_problems(plan.found)
@@ -41,7 +44,8 @@ def _tell_figures(plan: Plan) -> None:
     facts(
         [
             (_("rows"), tally.rows),
-            (_("recipients"), tally.recipients),
+            (_("recipients"), plan.survey.recipients),
+            (_("left out"), plan.survey.left_out or None),
             (_("further addresses in a cell"), tally.extra_addresses or None),
             (_("rejected"), tally.rejections),
             (_("folded into another row"), tally.folded or None),
@@ -90,6 +94,9 @@ def _tell_next(plan: Plan) -> None:
         say(_("  to send the campaign once more, as a new run: {step}").format(step=again))
         return
     say("")
+    if plan.selection is not None and plan.is_idle:
+        say(idle_sentence(plan.selection))
+        return
     if plan.through == SANDBOX:
         say(_("It goes to the sandbox: have `notifier sandbox` running in a second window."))
     if plan.campaign.schedule or plan.campaign.window:

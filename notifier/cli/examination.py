@@ -11,11 +11,13 @@ from notifier.locale import _, ngettext
 from notifier.model import Recipient, Rejection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from notifier.campaign import Campaign
     from notifier.cli.session import Session
+    from notifier.delivery.changes import Choice
     from notifier.delivery.enrol import Survey
+    from notifier.delivery.snapshot import Collector
     from notifier.recipients.note import Note
     from notifier.recipients.roster import Roster
     from notifier.render.preflight import Problem
@@ -50,6 +52,10 @@ class Examination:
     campaign: Campaign
     compiled: CompiledCampaign
     roster: Roster
+    #: The files that its messages are made from.
+    collector: Collector
+    #: Whom the run is meant for; None: everybody.
+    choice: Choice | None = None
     survey: Survey | None = None
     #: Why the sheet as a whole can't be sent: nobody in it, or not as many as expected.
     objection: GuardError | None = None
@@ -148,13 +154,24 @@ def problem_dict(problem: Problem) -> dict[str, Any]:
     }
 
 
-def examine(session: Session, campaign: Campaign) -> Examination:
-    """Read the sheet once and render every message; nothing is sent or written."""
-    from notifier.delivery.enrol import Surveyed, check_survey
+def examine(
+    session: Session,
+    campaign: Campaign,
+    choose: Callable[[CompiledCampaign], Choice] | None = None,
+) -> Examination:
+    """Read the sheet once and render every message; nothing is sent or written.
 
-    found = Examination(campaign, session.compiled(campaign), session.roster(campaign))
+    `choose` makes the choice of whom it is meant for, where that isn't everybody.
+    """
+    from notifier.delivery.enrol import Surveyed, check_survey
+    from notifier.delivery.snapshot import Collector
+
+    collector = Collector()
+    compiled = collector.compile(session.recipe(campaign))
+    found = Examination(campaign, compiled, session.roster(campaign), collector)
+    found.choice = choose(compiled) if choose else None
     found.blocked = session.suppressed()
-    reading = Surveyed(found.roster)
+    reading = Surveyed(found.roster, found.choice.takes if found.choice else None)
     found.inspect(reading)
     found.survey = reading.survey()
     try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from notifier.cli.corrections import Selection, choosing, selection_dict
 from notifier.cli.examination import Examination, examine
 from notifier.errors import GuardError, UsageError
 from notifier.locale import _, ngettext
@@ -14,6 +15,7 @@ from notifier.model import FINAL_STATES, RunState, State
 if TYPE_CHECKING:
     from notifier.campaign import Campaign
     from notifier.cli.session import Session
+    from notifier.delivery.enrol import Survey
     from notifier.delivery.line import Route
     from notifier.delivery.occurrence import Choice
     from notifier.ledger.ledger import Run
@@ -33,6 +35,8 @@ class Plan:
     run: RunSummary | None
     #: `--workspace DIR`, `--occurrence NAME`, ...: what the next command must repeat.
     repeated: tuple[str, ...] = ()
+    #: Whom it is meant for; None: everybody.
+    selection: Selection | None = None
 
     @property
     def campaign(self) -> Campaign:
@@ -61,7 +65,18 @@ class Plan:
         if self.run is not None and self.run.state is not RunState.ENROLLING:
             done = FINAL_STATES | {State.UNKNOWN}
             return sum(n for state, n in self.run.counts.items() if state not in done)
-        return self.found.roster.tally.recipients - self.found.suppressed
+        return self.survey.recipients - self.found.suppressed
+
+    @property
+    def survey(self) -> Survey:
+        """What the sheet holds, and how much of it is meant."""
+        assert self.found.survey is not None
+        return self.found.survey
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is meant for nobody: no run is made of it."""
+        return self.selection is not None and self.run is None and not self.survey.recipients
 
     @property
     def seconds(self) -> float:
@@ -80,10 +95,11 @@ class Plan:
             "occurrence": self.occurrence,
             "state": "dry_run",
             "rows": tally.rows,
-            "deliveries": tally.recipients,
+            "deliveries": self.survey.recipients,
             "rejections": tally.rejections,
             "folded": tally.folded,
             "extra_addresses": tally.extra_addresses,
+            "left_out": self.survey.left_out,
             "counts": {str(state): n for state, n in run.counts.items()} if run else {},
             "started_at": None,
             "finished_at": None,
@@ -96,6 +112,7 @@ class Plan:
             "errors": self.found.errors,
             "warnings": self.found.warnings,
             "unexpected": self.found.objection.message if self.found.objection else "",
+            "only": selection_dict(self.selection),
         }
 
 
@@ -106,14 +123,24 @@ def make_plan(
     occurrence: str | None = None,
     again: bool = False,
     relay: str | None = None,
+    only: str | None = None,
 ) -> Plan:
     """Examine everything that sending needs; nothing is written.
 
-    Raises GuardError where an unfinished run of other recipients is in the way.
+    `only` says whom it is meant for (`corrections.py`). Raises GuardError where an unfinished run
+    of other recipients is in the way.
     """
     from notifier.delivery.occurrence import choose_occurrence
 
-    found = examine(session, campaign)
+    selection = Selection(only) if only else None
+    if selection is None:
+        found = examine(session, campaign)
+    else:
+        begun = _begun(session, campaign.name, occurrence, again=again)
+        with choosing(session, campaign, selection, but=begun) as choose:
+            found = examine(session, campaign, choose)
+        selection.choice = found.choice
+        selection.close(campaign)
     choice = choose_occurrence(
         campaign.name,
         today=datetime.now(UTC).astimezone(session.zone).date(),
@@ -121,15 +148,28 @@ def make_plan(
         find=lambda reference: _find(session, reference),
         asked=occurrence or "",
         again=again,
+        only=selection.word if selection else "",
+        repeats=selection is not None and selection.repeats,
     )
     run = _summary(session, choice.run.id) if choice.run else None
     if run is not None and not choice.is_over:
         _check_relay(run, relay)
     routes = session.routes(campaign, relay or (run.relay if run else None))
-    repeated = ["--relay", relay] if relay else []
+    repeated = ["--only", only] if only else []
+    repeated += ["--relay", relay] if relay else []
     repeated += ["--occurrence", choice.occurrence] if occurrence or again else []
     repeated += ["--workspace", str(session.root)] if session.root else []
-    return Plan(found, routes, choice, run, tuple(repeated))
+    return Plan(found, routes, choice, run, tuple(repeated), selection)
+
+
+def _begun(session: Session, campaign: str, occurrence: str | None, *, again: bool) -> int:
+    """The run that sending would go on with, where one was begun; 0: none."""
+    from notifier.delivery.occurrence import OPEN
+
+    if again and not occurrence:
+        return 0
+    run = _find(session, f"{campaign}@{occurrence}" if occurrence else campaign)
+    return run.id if run is not None and run.state in OPEN else 0
 
 
 def _check_relay(run: RunSummary, asked: str | None) -> None:

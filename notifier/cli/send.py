@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from notifier.cli import options
+from notifier.cli import corrections, options
 from notifier.cli.console import print_json, say, suggest
 from notifier.cli.control import confirm
 from notifier.cli.dry_run import once_more, tell_dry_run
@@ -18,6 +18,7 @@ from notifier.locale import N_, _, ngettext
 from notifier.model import RunState
 
 if TYPE_CHECKING:
+    from notifier.delivery.snapshot import Snapshot
     from notifier.ledger.reports import RunSummary
 
 HELP = N_(
@@ -43,15 +44,21 @@ def send(
     again: bool = typer.Option(
         False, "--again", help=N_("A new run, although the campaign was sent today already.")
     ),
+    only: str | None = typer.Option(None, "--only", metavar="WHOM", help=corrections.HELP),
     relay: str | None = options.RELAY,
     as_json: bool = options.JSON,
 ) -> int:
     """Plan a run; with --live enrol and deliver it."""
     session = session_of(ctx)
     plan = make_plan(
-        session, session.campaign(campaign), occurrence=occurrence, again=again, relay=relay
+        session,
+        session.campaign(campaign),
+        occurrence=occurrence,
+        again=again,
+        relay=relay,
+        only=only,
     )
-    if not live:
+    if not live or plan.is_idle:
         return tell_dry_run(plan, as_json=as_json)
     guard(plan)
     if plan.choice.is_over and plan.run is not None:
@@ -107,8 +114,19 @@ def enrol_run(session: Session, plan: Plan) -> int:
             relay=plan.through,
             template_digest=plan.found.compiled.digest,
             survey=plan.found.survey,
+            keeps=plan.found.choice.took if plan.found.choice else None,
+            documents=snapshot(session, plan).documents(),
         )
         return run.id
+
+
+def snapshot(session: Session, plan: Plan) -> Snapshot:
+    """What the run's messages are made from, to be kept with it."""
+    from notifier.delivery.snapshot import Snapshot
+
+    recipe = session.recipe(plan.campaign)
+    signing = {it.relay.name: (it.recipe or recipe).dkim for it in plan.routes}
+    return Snapshot(recipe, plan.found.compiled, plan.found.collector, signing)
 
 
 def _tell_over(session: Session, plan: Plan, run: RunSummary, *, as_json: bool) -> int:

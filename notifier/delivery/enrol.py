@@ -17,6 +17,7 @@ If step X fails, what happens to whom?
 from __future__ import annotations
 
 import hashlib
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,21 +27,24 @@ from notifier.locale import _, ngettext
 from notifier.model import Recipient, Rejection, RunState, dump_context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from notifier.campaign import Campaign, Expect
+    from notifier.ledger.documents import Document
     from notifier.ledger.ledger import Ledger, Run
     from notifier.recipients.roster import Roster
 
 #: Recipients and rejections written in one transaction.
 BATCH = 1000
+#: Documents written in one transaction: a large one takes a fifth of a second to compress.
+_DOCUMENTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What a sheet holds, counted; the sum accounts for every row.
 
-    `rows + extra_addresses == recipients + rejections + folded`.
+    `rows + extra_addresses == recipients + rejections + folded + left_out`.
     """
 
     rows: int
@@ -50,9 +54,11 @@ class Survey:
     extra_addresses: int
     blank: int
     totals: int
-    #: SHA-256 over every recipient and rejection in order: the same sheet gives the same, however
-    #: it is stored.
+    #: SHA-256 over every recipient that is meant and every rejection, in order: the same sheet
+    #: gives the same, however it is stored.
     digest: str
+    #: Recipients of the sheet that are not meant this time (`changes.py`).
+    left_out: int = 0
 
 
 def preflight(campaign: Campaign, roster: Roster) -> Survey:
@@ -83,12 +89,16 @@ def enrol(
     relay: str,
     template_digest: str,
     survey: Survey | None = None,
+    keeps: Callable[[Recipient], bool] | None = None,
+    documents: Iterable[Document] = (),
 ) -> Run:
     """Start the run of this occurrence, or go on with it, until every row is in; the run.
 
     Doing it again changes nothing: a run that is past enrolment is returned as it is, and nobody
     is enrolled twice. `survey` is what `preflight` or a `Surveyed` reading found just before, where
-    there was one, so that the sheet is not counted again.
+    there was one, so that the sheet is not counted again. `keeps` says whom the run is meant for,
+    where that isn't everybody; `documents` are what its messages are made from (`snapshot.py`), and
+    are kept before anybody is due.
 
     Raises GuardError where expectations are not met, or the sheet is not what the run began with;
     SheetError and LedgerError as they come. Nothing is due before this returns.
@@ -110,12 +120,12 @@ def enrol(
     if run.state is not RunState.ENROLLING:
         return run
     _check_same(campaign, run, survey)
-    _write(ledger, campaign, roster, run, survey)
+    _keep(ledger, run, documents)
+    _write(ledger, campaign, Surveyed(roster, keeps), run, survey)
     return ledger.get_run(run.id)
 
 
-def _write(ledger: Ledger, campaign: Campaign, roster: Roster, run: Run, survey: Survey) -> None:
-    reading = Surveyed(roster)
+def _write(ledger: Ledger, campaign: Campaign, reading: Surveyed, run: Run, survey: Survey) -> None:
     try:
         for recipients, rejections in _batches(reading):
             ledger.enrol(run.id, recipients, rejections)
@@ -137,9 +147,16 @@ def _write(ledger: Ledger, campaign: Campaign, roster: Roster, run: Run, survey:
         rows=survey.rows,
         folded=survey.folded,
         extra_addresses=survey.extra_addresses,
+        left_out=survey.left_out,
         blank=survey.blank,
         totals=survey.totals,
     )
+
+
+def _keep(ledger: Ledger, run: Run, documents: Iterable[Document]) -> None:
+    coming = iter(documents)
+    while some := list(itertools.islice(coming, _DOCUMENTS)):
+        ledger.documents.keep(run.id, some)
 
 
 def _batches(
@@ -165,14 +182,21 @@ class Surveyed:
     Iterate it to the end once, then ask for the `survey`.
     """
 
-    def __init__(self, roster: Roster) -> None:
+    def __init__(self, roster: Roster, keeps: Callable[[Recipient], bool] | None = None) -> None:
+        """`keeps` says who is meant; the others are counted as left out, and not yielded."""
         self._roster = roster
+        self._keeps = keeps
+        self._left_out = 0
         self._hash = hashlib.sha256()
         self._recipients = 0
         self._rejections = 0
 
     def __iter__(self) -> Iterator[Recipient | Rejection]:
+        keeps = self._keeps
         for item in self._roster:
+            if keeps is not None and isinstance(item, Recipient) and not keeps(item):
+                self._left_out += 1
+                continue
             self._count(item)
             yield item
 
@@ -188,6 +212,7 @@ class Surveyed:
             blank=tally.blank,
             totals=tally.totals,
             digest=self._hash.hexdigest(),
+            left_out=self._left_out,
         )
 
     def _count(self, item: Recipient | Rejection) -> None:
@@ -202,7 +227,7 @@ class Surveyed:
 
 
 def _check_somebody(campaign: Campaign, survey: Survey) -> None:
-    if survey.recipients:
+    if survey.recipients or survey.left_out:
         return
     if survey.rejections:
         message = ngettext(
@@ -220,7 +245,7 @@ def _check_somebody(campaign: Campaign, survey: Survey) -> None:
 
 
 def _check_expected(campaign: Campaign, survey: Survey) -> None:
-    count = survey.recipients
+    count = survey.recipients + survey.left_out  # what is expected is about the sheet
     if campaign.expect is None or campaign.expect.admits(count):
         return
     raise GuardError(

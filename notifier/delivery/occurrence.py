@@ -8,6 +8,8 @@ What people do, and what must come of it:
     changed the sheet, sends again, same day      nothing is sent unasked: most people on the sheet
                                                   have their message already; they are told how
     an old run lies unfinished, the sheet is new  neither goes on silently: a person decides
+    corrects twice on one day (`--only changed`)  two runs: each goes to those alone who don't have
+                                                  it yet, so nobody gets it twice
     a scheduler fires twice                       it names the occurrence itself: one run
 
 So the default occurrence is the local date, and not the date with a digest of the sheet: with the
@@ -80,31 +82,36 @@ def choose_occurrence(
     find: Callable[[str], KnownRun | None],
     asked: str = "",
     again: bool = False,
+    only: str = "",
+    repeats: bool = False,
 ) -> Choice:
     """The occurrence that `send` means.
 
     `today` is the date in the campaign's zone; `source_digest` is what `enrol.preflight` found;
     `find` looks up a run by `campaign` (its latest one) or `campaign@occurrence`. `asked` is a
-    name that somebody gave; `again` asks for a new run whatever there was.
+    name that somebody gave; `again` asks for a new run whatever there was. `only` is said behind
+    the date of a run that is not meant for everybody; with `repeats` a second one is a new run,
+    because whom it is meant for follows from what the first one did.
 
     Raises GuardError where an older run of other content is unfinished and nobody said what is to
     become of it.
     """
     if asked:
         return Choice(asked, find(f"{campaign}@{asked}"))
+    name = f"{today.isoformat()}-{only}" if only else today.isoformat()
     if again:
-        return Choice(free_occurrence(campaign, today, find), None)
+        return Choice(free_occurrence(campaign, name, find), None)
     latest = find(campaign)
     if latest is not None and latest.state in OPEN:
         _check_same_content(campaign, latest, source_digest)
         return Choice(latest.occurrence, latest)
-    name = today.isoformat()
+    if repeats:
+        return Choice(free_occurrence(campaign, name, find), None)
     return Choice(name, find(f"{campaign}@{name}"))
 
 
-def free_occurrence(campaign: str, today: date, find: Callable[[str], KnownRun | None]) -> str:
-    """Today's date, or with `-2`, `-3`, ... where that was sent already."""
-    name = today.isoformat()
+def free_occurrence(campaign: str, name: str, find: Callable[[str], KnownRun | None]) -> str:
+    """The name, or with `-2`, `-3`, ... where that was sent already."""
     names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
     return next(it for it in names if find(f"{campaign}@{it}") is None)
 

@@ -90,15 +90,10 @@ class Settled:
 def doubts(db: sqlite3.Connection, run_id: int) -> Iterator[Doubt]:
     """The run's deliveries in doubt, in the order of the sheet."""
     for row in db.execute(_DOUBTS, (run_id,)):
-        head, digest, cause, rest, stage = row[:8], row[8], row[9], row[10:15], row[15]
-        yield Doubt(
-            *head,
-            digest.hex() if digest else "",
-            Cause(cause),
-            *rest,
-            Stage(stage),
-            *row[16:],
-        )
+        values = list(row)
+        values[8] = row[8].hex() if row[8] else ""
+        values[9], values[15] = Cause(row[9]), Stage(row[15])
+        yield Doubt(*values)
 
 
 def settle(

@@ -153,6 +153,20 @@ class CompiledCampaign:
             return rendered
         return replace(rendered, html=self._pages.marked.render(self._context(recipient)))
 
+    def own_files(self, recipient: Recipient) -> list[tuple[str, bytes]]:
+        """Name and content of each attachment that is this recipient's own. Raises as `assemble`.
+
+        A name is the path from the workspace's folder, as the recipient's values complete it.
+        """
+        computed = [it for it in self._files if isinstance(it, ComputedFile)]
+        if not computed:
+            return []
+        self._budget.begin()
+        context = self._context(recipient)
+        names = [it.path.render(context).strip() for it in computed]
+        parts = [self._computed(it, context) for it in computed]
+        return [(name, part.content) for name, part in zip(names, parts, strict=True)]
+
     def missing_names(self, recipient: Recipient) -> list[TemplateError]:
         """An error for each name that is not there, as they are met; a few at most.
 

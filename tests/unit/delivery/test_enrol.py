@@ -118,6 +118,7 @@ def test_every_row_is_enrolled_and_accounted_for(campaign):
         "rows": 5,
         "folded": 2,
         "extra_addresses": 1,
+        "left_out": 0,
         "blank": 3,
         "totals": 1,
     }

@@ -88,4 +88,32 @@ def test_again_is_always_a_new_run():
     assert _choose(again=True).occurrence == "2027-01-15"
     assert _choose(done, again=True).occurrence == "2027-01-15-2"
     assert _choose(done, more, again=True).occurrence == "2027-01-15-3"
-    assert free_occurrence("grades", TODAY, {}.get) == "2027-01-15"
+    assert free_occurrence("grades", "2027-01-15", {}.get) == "2027-01-15"
+
+
+def test_a_correction_is_a_run_of_its_own_on_the_same_day():
+    """It is named for whom it is meant, and the run that was sent to all stands beside it."""
+    choice = _choose(Run(4, "2027-01-15", RunState.FINISHED), only="changed", repeats=True)
+    assert (choice.occurrence, choice.run) == ("2027-01-15-changed", None)
+
+
+def test_a_second_correction_on_a_day_is_another_run():
+    """Whom it is meant for follows from what the first one did: nobody gets it twice."""
+    runs = [Run(5, "2027-01-15-changed", RunState.FINISHED)]
+    choice = _choose(*runs, only="changed", repeats=True)
+    assert (choice.occurrence, choice.run) == ("2027-01-15-changed-2", None)
+
+
+def test_the_same_file_of_keys_is_not_sent_twice_unasked():
+    """Whom it names doesn't depend on what was sent: the second time is over, as without --only."""
+    run = Run(5, "2027-01-15-late", RunState.FINISHED)
+    assert _choose(run, only="late").is_over
+    assert _choose(run, only="late", again=True).occurrence == "2027-01-15-late-2"
+
+
+def test_a_correction_that_was_cut_off_goes_on():
+    """The same people are meant: the same run; others: a person decides."""
+    run = Run(5, "2027-01-15-changed", RunState.ENROLLING)
+    assert _choose(run, only="changed", repeats=True).run is run
+    with pytest.raises(GuardError):
+        _choose(run, only="changed", repeats=True, source_digest="others")
