@@ -25,6 +25,11 @@ def wall_at(instant: datetime, zone: tzinfo) -> datetime:
     return instant.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
+def spell_instant(seconds: float, zone: tzinfo) -> str:
+    """An instant (Unix seconds) in sentences: `2027-01-15 07:00`, in `zone`."""
+    return datetime.fromtimestamp(seconds, zone).strftime("%Y-%m-%d %H:%M")
+
+
 def name_of(instant: datetime, zone: tzinfo) -> str:
     """What an occurrence at that instant is called: `2027-01-15T07:00`, in `zone`.
 
