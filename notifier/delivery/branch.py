@@ -216,6 +216,6 @@ class Branch:
 
 def wish_of(line: Line, pool: Pool, *, wants: bool, is_in_use: bool = True) -> Wish:
     """What a process has and wants of a relay's connections."""
-    most = line.relay.max_connections
+    most = 1 if line.heed.is_single(line.now) else line.relay.max_connections
     works = is_in_use and pool.stats.accepted > 0
-    return Wish(line.name, most, most if wants else pool.size, pool.size, works)
+    return Wish(line.name, most, most if wants else min(most, pool.size), pool.size, works)

@@ -6,6 +6,10 @@ waits for a domain that isn't theirs. Each message steps aside once at most, and
 at again when its time has come, when one of its messages is settled, or when the ledger has
 granted something: the cost of a message does not grow with the number of those that wait.
 
+How many messages may be on their way to a domain is the ledger's, as a relay's connections are
+(`ledger/relays.py`): a process has none of these places until it was told of some (`wishes`,
+`allow`), so the first message to a domain that has such a limit steps aside until the exchange.
+
     Gate     one domain: its limits, how many of its messages are on their way, who waits
     Lanes    all gates, and the choice of the next message
 """
@@ -20,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from notifier.delivery.pace import Pace
 from notifier.delivery.throttle import Throttle
+from notifier.ledger.relays import Wish
 from notifier.measures import ANY_DOMAIN, spell_domain
 
 if TYPE_CHECKING:
@@ -35,14 +40,30 @@ KEPT = 2_000
 class Gate:
     """One recipient domain behind the relay."""
 
-    __slots__ = ("connections", "domain", "entry", "on_way", "pace", "queue", "throttle")
+    __slots__ = (
+        "connections",
+        "domain",
+        "entry",
+        "is_idle",
+        "on_way",
+        "pace",
+        "places",
+        "queue",
+        "throttle",
+    )
 
-    def __init__(self, domain: str, throttle: Throttle, connections: int = 0) -> None:
+    def __init__(
+        self, domain: str, throttle: Throttle, connections: int = 0, places: float = inf
+    ) -> None:
         self.domain = domain
         self.throttle = throttle
-        #: Messages that may be on their way at a time; 0: any number.
+        #: Messages that may be on their way at a time, of all processes; 0: any number.
         self.connections = connections
+        #: How many of these are this process'.
+        self.places = places
         self.on_way = 0
+        #: Nothing was on its way or waiting when the ledger was told last.
+        self.is_idle = False
         #: What replies have said of its speed; None until they have.
         self.pace: Pace | None = None
         self.queue: deque[Parcel] = deque()
@@ -52,11 +73,14 @@ class Gate:
     def __repr__(self) -> str:
         return f"<Gate {self.domain}: {self.on_way} on their way, {len(self.queue)} waiting>"
 
+    def most(self, now: float) -> int:
+        """How many may be on their way at a time, of all processes; 0: any number."""
+        return 1 if self.pace is not None and self.pace.is_single(now) else self.connections
+
     def is_full(self, now: float) -> bool:
         """Whether as many are on their way as may be."""
-        if self.pace is not None and self.pace.is_single(now):
-            return self.on_way >= 1
-        return bool(self.connections) and self.on_way >= self.connections
+        most = self.most(now)
+        return bool(most) and self.on_way >= min(most, self.places)
 
     def admit(self, now: float) -> float:
         """0.0: admitted and counted. Else seconds until asking again; inf: when one is settled."""
@@ -65,6 +89,7 @@ class Gate:
         delay = self.throttle.admit(now)
         if not delay:
             self.on_way += 1
+            self.is_idle = False
         return delay
 
 
@@ -75,9 +100,17 @@ class Lanes:
         self,
         limits: Mapping[str, DomainSettings],
         make_throttle: Callable[[str, DomainSettings], Throttle],
+        *,
+        scope: str = "",
     ) -> None:
+        """`scope`: what the ledger calls the relay, where places are shared; empty: they aren't."""
         self._limits = limits
         self._make_throttle = make_throttle
+        self._scope = scope
+        #: Gates whose places are the ledger's, and in use.
+        self._leasing: dict[str, Gate] = {}
+        #: A gate has messages, and was told of no place yet.
+        self.is_pressing = False
         self._gates: dict[str, Gate] = {}
         #: (when to look again, number, gate) of each gate where somebody waits for the clock.
         self._order: list[tuple[float, int, Gate]] = []
@@ -147,6 +180,45 @@ class Lanes:
             gate.throttle.join(gate.pace)
         return gate.pace
 
+    # --- places that all processes share ----------------------------------------------------------
+
+    def wishes(self, now: float) -> list[Wish]:
+        """What this process has and wants of its domains' places."""
+        self.is_pressing = False
+        return [self._wish(gate, now) for gate in list(self._leasing.values())]
+
+    def _wish(self, gate: Gate, now: float) -> Wish:
+        """Who was idle for a while, or is limited no more, has no places from now on."""
+        most = gate.most(now)
+        wanted = min(most, gate.on_way + len(gate.queue))
+        if not most or (gate.is_idle and not wanted):
+            del self._leasing[gate.domain]
+            gate.places = 0
+            if gate.queue:
+                self._look_again(gate, -inf)
+            return Wish(self._lease_of(gate.domain), 0, 0, 0, works=False)
+        gate.is_idle = not wanted
+        return Wish(self._lease_of(gate.domain), most, wanted, gate.on_way, works=False)
+
+    def allow(self, slots: Mapping[str, int], now: float) -> bool:
+        """So many places are this process'; whether somebody may leave now."""
+        is_moved = False
+        for gate in self._leasing.values():
+            gate.places = slots.get(self._lease_of(gate.domain), gate.places)
+            if gate.queue and not gate.is_full(now):
+                self._look_again(gate, -inf)
+                is_moved = True
+        return is_moved or self.opens_at <= now
+
+    def _lease_of(self, domain: str) -> str:
+        return f"{self._scope} @{domain}"
+
+    def _ask_for_place(self, gate: Gate) -> None:
+        if gate.domain not in self._leasing:
+            self._leasing[gate.domain] = gate
+            gate.is_idle = False
+            self.is_pressing = True
+
     def answered(self) -> None:
         """The ledger has granted something: look again at those who asked."""
         asking, self._asking = self._asking, []
@@ -169,6 +241,8 @@ class Lanes:
         if not delay:
             return True
         gate.entry = 0
+        if delay == inf and self._scope:
+            self._ask_for_place(gate)
         if delay < inf:
             self._look_again(gate, now + delay)
             if gate.throttle.holding(now) is None:
@@ -194,7 +268,12 @@ class Lanes:
         if len(self._gates) >= self._keep:
             self._forget_idle()
         throttle = self._make_throttle(domain, limits) if limits is not None else Throttle()
-        gate = Gate(domain, throttle, limits.connections if limits is not None else 0)
+        gate = Gate(
+            domain,
+            throttle,
+            limits.connections if limits is not None else 0,
+            places=0 if self._scope else inf,
+        )
         self._gates[domain] = gate
         return gate
 
@@ -203,7 +282,7 @@ class Lanes:
         self._gates = {
             domain: gate
             for domain, gate in self._gates.items()
-            if gate.queue or gate.on_way or gate.pace is not None
+            if gate.queue or gate.on_way or gate.pace is not None or domain in self._leasing
         }
         self._keep = max(KEPT, 2 * len(self._gates))
 

@@ -119,7 +119,7 @@ class _Engine:
         desk, now = self._desk, self._desk.steady()
         desk.grants.tidy(now)
         self._sender.look(now)
-        if now - self._shared_at > SHARING:
+        if now - self._shared_at > SHARING or self._is_pressing():
             await self._share(now)
         if now - self._beat_at > LEASE / 3:
             self._beat_at = now
@@ -135,12 +135,16 @@ class _Engine:
         news = [row for line in sender.lines for row in line.heed.news()]
         at = desk.clock()
         steps = [row for line in sender.lines for row in line.met.steps(at)]
+    def _is_pressing(self) -> bool:
+        return any(line.lanes.is_pressing for line in self._sender.lines)
+
         shared = await desk.writer.call(
             desk.ledger.sync_relays,
             desk.worker_id,
-            sender.wishes(),
+            [*sender.wishes(), *places],
             news,
             (steps, sender.news(at)),
+        places = [wish for line in sender.lines for wish in line.lanes.wishes(now)]
         )
         sender.allow(shared.slots)
         for line in sender.lines:
@@ -153,6 +157,9 @@ class _Engine:
             return
         counts = await desk.writer.call(desk.ledger.counts, desk.job.run.id)
         now = desk.steady()
+        moved = [line.lanes.allow(shared.slots, now) for line in sender.lines]
+        if any(moved):
+            desk.grants.on_change()  # whoever waited for a place may leave
         rate = sum(line.meter.rate(now) for line in self._sender.lines)
         left = sum(counts.get(state, 0) for state in UNSENT)
         progress = Progress(

@@ -151,6 +151,11 @@ class Line:
             heed=self.heed,
             policy=RetryPolicy(job.retry),
             clock=desk.clock,
+    @property
+    def now(self) -> float:
+        """The steady clock."""
+        return self._desk.steady()
+
             steady=desk.steady,
             resends_doubt=job.resends_doubt,
             patience=PATIENCE if patience is None else patience,
@@ -207,4 +212,4 @@ def _make_lanes(relay: RelaySettings, grants: Grants) -> Lanes:
         scope = scope_of(relay.name, domain)
         return Throttle([Allowance(scope, rate, grants) for rate in tightest(limits.rate)])
 
-    return Lanes(relay.domains, make_throttle)
+    return Lanes(relay.domains, make_throttle, scope=relay.name)

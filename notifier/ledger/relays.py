@@ -3,7 +3,8 @@
     pace      how much slower an account, or a domain behind it, is sent to since a reply asked for
               it. Who heard last is right: its row replaces older ones
     trouble   a relay that can't be used, why, and when it is tried again; gone when it works
-    lease     how many of an account's connections a process may have. Each tells now and then how
+    lease     how many of an account's connections a process may have, or of the messages that may
+              be on their way to a domain behind it (`NAME @domain`). Each tells now and then how
               many it has and wants; who falls silent, or died, has none any more
 
 Theory of the leases. A process never has more connections than it was told last, and its row says
@@ -12,7 +13,7 @@ leave of the account's. So the sum of all connections never exceeds the account'
 is heard of within `SILENCE`: a process that was stopped for longer counts as gone.
 
 Everybody computes the same parts (`divide`), and goes down to its own when it tells next; then the
-others may go up.
+others may go up. Where there are more processes than connections, they take turns (`TURN`).
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Seconds after which a process that told nothing has no connections any more.
 SILENCE = 15.0
+#: Seconds of a turn, where not everybody can have one.
+TURN = 10.0
 #: Seconds after which a pace says nothing any more, whatever it was.
 AGE = 86_400.0
 
@@ -59,10 +62,11 @@ class Trouble(NamedTuple):
 
 
 class Wish(NamedTuple):
-    """What a process has and wants of one relay's connections."""
+    """What a process has and wants of one relay's connections, or of a domain's places."""
 
+    #: Its name, or `NAME @domain`.
     relay: str
-    #: The account's.
+    #: The account's, or the domain's; 0: it leaves.
     most: int
     wanted: int
     open: int
@@ -105,6 +109,19 @@ def divide(most: int, wanted: Sequence[int]) -> list[int]:
     return parts
 
 
+def in_turn(wanted_by: Sequence[tuple[int, int]], most: int, now: float) -> list[tuple[int, int]]:
+    """(worker, wanted) in the order in which they are given the first, the same for everybody.
+
+    Where there are more of them than there is to give, those who want some take turns. Pure.
+    """
+    found = sorted(wanted_by)
+    wanting = [it for it in found if it[1]]
+    if len(wanting) <= most:
+        return found
+    first = int(now // TURN) % len(wanting)
+    return [*wanting[first:], *wanting[:first], *(it for it in found if not it[1])]
+
+
 def sync(
     db: sqlite3.Connection,
     worker_id: int,
@@ -129,10 +146,14 @@ def sync(
         )
     slots: dict[str, int] = {}
     senders: dict[str, int] = {}
+    db.execute("DELETE FROM lease WHERE at < ?", (now - SILENCE,))
     for wish in wishes:
         if wish.works:
             db.execute("DELETE FROM trouble WHERE relay = ?", (wish.relay,))
-        slots[wish.relay], senders[wish.relay] = _lease(db, worker_id, wish, now, host)
+        if not wish.most:
+            _leave(db, worker_id, wish.relay)
+        else:
+            slots[wish.relay], senders[wish.relay] = _lease(db, worker_id, wish, now, host)
     names = [wish.relay for wish in wishes]
     found = [row for row in _paces(db) if _relay_of(row.scope) in names]
     steps = [row for row in encounters.steps(db) if row.relay in names]
@@ -144,7 +165,7 @@ def _lease(
 ) -> tuple[int, int]:
     others = _living(db, wish.relay, now, host, but=worker_id)
     wanted_by = [(number, wanted) for number, wanted, _slots in others]
-    everybody = sorted([*wanted_by, (worker_id, wish.wanted)])
+    everybody = in_turn([*wanted_by, (worker_id, wish.wanted)], wish.most, now)
     parts = divide(wish.most, [wanted for _number, wanted in everybody])
     mine = parts[[number for number, _wanted in everybody].index(worker_id)]
     granted = max(0, min(mine, wish.most - sum(held for _n, _w, held in others)))
@@ -160,7 +181,6 @@ def _living(
     db: sqlite3.Connection, relay: str, now: float, host: str, *, but: int
 ) -> list[tuple[int, int, int]]:
     """(worker, wanted, slots) of the others that are alive; the rows of the dead are taken away."""
-    db.execute("DELETE FROM lease WHERE relay = ? AND at < ?", (relay, now - SILENCE))
     rows = db.execute(
         "SELECT worker_id, wanted, slots FROM lease WHERE relay = ? AND worker_id <> ?",
         (relay, but),
@@ -169,6 +189,10 @@ def _living(
     for number in dead:
         db.execute("DELETE FROM lease WHERE worker_id = ?", (number,))
     return [row for row in rows if row[0] not in dead]
+
+
+def _leave(db: sqlite3.Connection, worker_id: int, name: str) -> None:
+    db.execute("DELETE FROM lease WHERE relay = ? AND worker_id = ?", (name, worker_id))
 
 
 def set_trouble(db: sqlite3.Connection, trouble: Trouble) -> None:

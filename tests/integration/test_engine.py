@@ -12,7 +12,7 @@ import pytest
 from notifier.delivery import dues, engine, grants, line, patience
 from notifier.delivery.engine import Job, deliver
 from notifier.errors import LedgerError, MessageError, RelayRefused
-from notifier.ledger import history
+from notifier.ledger import history, relays
 from notifier.ledger.ledger import Ledger, NewRun
 from notifier.ledger.reports import Reader
 from notifier.model import Message, Rate, Recipient, RunState, State
@@ -377,6 +377,35 @@ def test_only_so_many_are_on_their_way_to_a_domain(school, relay):
     assert asyncio.run(scene()) is RunState.FINISHED
     assert max(most) == 1
     assert relay.recipients == _each_once(40)
+
+
+def test_only_so_many_are_on_their_way_to_a_domain_from_all_processes(school, relay, monkeypatch):
+    """Two runs at a time, and never more than one message: each has its turn."""
+    monkeypatch.setattr(engine, "SHARING", 0.02)
+    monkeypatch.setattr(relays, "TURN", 0.1)
+    runs = [school.run(20, "a"), school.run(20, "b")]
+    busy, most = set(), []
+
+    def hears(verb, line):
+        if verb == "RCPT":
+            busy.add(line)
+            most.append(len(busy))
+        elif verb == "BODY":
+            busy.pop()
+
+    relay.hears = hears
+    account = {"domains": {"parents.example": {"connections": 1}}, "max_connections": 8}
+
+    async def scene():
+        async with relay:
+            return await asyncio.gather(
+                school.send(runs[0], relay, account=account),
+                school.send(runs[1], relay, account=account, ledger=school.another_ledger()),
+            )
+
+    assert asyncio.run(scene()) == [RunState.FINISHED] * 2
+    assert max(most) == 1
+    assert set(relay.recipients.values()) == {2}
 
 
 def test_a_relay_that_asks_for_less_is_sent_to_more_slowly_and_tells_why(school, relay):

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.delivery.domains import Lanes
+from notifier.delivery.pace import RECOVERY
 from notifier.delivery.throttle import Throttle
+from notifier.ledger.relays import Wish
 from notifier.model import Message, Rate
 from notifier.relays import DomainSettings
 from notifier.smtp.parcel import Parcel
@@ -45,10 +47,10 @@ class Limit:
 class Bureau:
     """Lanes with limits of their own, and what is ready."""
 
-    def __init__(self, limits, asks=False):
+    def __init__(self, limits, asks=False, scope=""):
         self.limits, self.ready, self.number, self.asks = {}, deque(), 0, asks
         settings = {name: DomainSettings.model_validate(it) for name, it in limits.items()}
-        self.lanes = Lanes(settings, self.make_throttle)
+        self.lanes = Lanes(settings, self.make_throttle, scope=scope)
 
     def make_throttle(self, domain, settings):
         self.limits[domain] = [Limit(rate, self.asks) for rate in settings.rate]
@@ -228,3 +230,74 @@ def test_the_cost_of_a_message_does_not_grow_with_those_that_wait():
         return min(timeit.repeat(one, number=300, repeat=5))
 
     assert cost(20_000) < 5 * cost(1_000)
+
+
+# --- places that all processes share --------------------------------------------------------------
+
+
+def test_nobody_leaves_before_the_ledger_has_given_a_place():
+    """The first message asks at once; others to the same domain need not ask again."""
+    bureau = Bureau({"gmail.com": {"connections": 2}}, scope="main")
+    bureau.add("gmail.com", "gmail.com", "gmail.com", "free.example")
+    assert bureau.draw(100.0) == [4]
+    assert bureau.lanes.is_pressing
+    assert bureau.lanes.wishes(100.0) == [Wish("main @gmail.com", 2, 2, 0, works=False)]
+    assert not bureau.lanes.is_pressing
+    assert not bureau.lanes.allow({"main @gmail.com": 0}, 100.0)
+    assert bureau.draw(100.0) == []
+    assert bureau.lanes.allow({"main @gmail.com": 1}, 101.0)
+    assert bureau.draw(101.0) == [1]
+    assert bureau.lanes.wishes(102.0) == [Wish("main @gmail.com", 2, 2, 1, works=False)]
+    assert bureau.lanes.allow({"main @gmail.com": 2}, 102.0)
+    assert bureau.draw(102.0) == [2]
+
+
+def test_whoever_has_fewer_places_than_messages_on_their_way_waits():
+    """What is on its way finishes; nothing new leaves before."""
+    bureau = Bureau({"*": {"connections": 2}}, scope="main")
+    bureau.add(*["a.example"] * 4)
+    bureau.draw(100.0)
+    bureau.lanes.wishes(100.0)
+    bureau.lanes.allow({"main @a.example": 2}, 100.0)
+    assert bureau.draw(100.0) == [1, 2]
+    bureau.lanes.wishes(101.0)
+    assert not bureau.lanes.allow({"main @a.example": 1}, 101.0)
+    bureau.lanes.settled("p1@a.example")
+    assert bureau.draw(101.0) == []
+    bureau.lanes.settled("p2@a.example")
+    assert bureau.draw(101.0) == [3]
+
+
+def test_who_is_idle_gives_its_places_back():
+    """Told twice: a message that comes between finds its place still there."""
+    bureau = Bureau({"*": {"connections": 1}}, scope="main")
+    bureau.add("a.example")
+    bureau.draw(100.0)
+    bureau.lanes.wishes(100.0)
+    bureau.lanes.allow({"main @a.example": 1}, 100.0)
+    assert bureau.draw(100.0) == [1]
+    bureau.lanes.settled("p1@a.example")
+    assert bureau.lanes.wishes(101.0) == [Wish("main @a.example", 1, 0, 0, works=False)]
+    bureau.add("a.example")
+    assert bureau.draw(101.5) == [2]
+    bureau.lanes.settled("p2@a.example")
+    bureau.lanes.wishes(102.0)
+    assert bureau.lanes.wishes(103.0) == [Wish("main @a.example", 0, 0, 0, works=False)]
+    assert bureau.lanes.wishes(104.0) == []
+    bureau.add("a.example")
+    assert bureau.draw(104.0) == []
+    assert bureau.lanes.is_pressing
+
+
+def test_one_at_a_time_holds_for_all_processes_together():
+    """And who still waited when that was over waits no longer."""
+    bureau = Bureau({}, scope="main")
+    bureau.lanes.pace_of("a.example").go_single(100.0)
+    bureau.add("a.example")
+    assert bureau.draw(101.0) == []
+    assert bureau.lanes.wishes(101.0) == [Wish("main @a.example", 1, 1, 0, works=False)]
+    bureau.lanes.allow({"main @a.example": 0}, 101.0)
+    over = 100.0 + RECOVERY
+    assert bureau.lanes.wishes(over) == [Wish("main @a.example", 0, 0, 0, works=False)]
+    assert bureau.lanes.allow({}, over)
+    assert bureau.draw(over) == [1]

@@ -90,6 +90,29 @@ def test_connections_never_exceed_the_accounts_whatever_the_order(shared, steps)
         assert sum(max(has[it], may[it]) for it in workers) <= 5
 
 
+def test_where_there_are_more_processes_than_places_they_take_turns(desk):
+    """One at a time; whoever is told of none gives up its own before another gets it."""
+    workers = [desk.worker(desk.run(campaign=name)) for name in "abc"]
+    may, had = dict.fromkeys(workers, 0), dict.fromkeys(workers, 0)
+    for _moment in range(60):
+        for worker in workers:
+            wish = Wish("main @gmail.com", 1, 1, may[worker], works=False)
+            may[worker] = desk.ledger.sync_relays(worker, [wish], []).slots["main @gmail.com"]
+            assert sum(may.values()) <= 1
+            had[worker] += may[worker]
+        desk.clock.pass_(1)
+    assert min(had.values()) > 10
+
+
+def test_who_leaves_has_no_row_any_more(desk):
+    """A run meets thousands of domains."""
+    worker = desk.worker(desk.run())
+    wish = Wish("main @gmail.com", 2, 1, 0, works=False)
+    assert desk.ledger.sync_relays(worker, [wish], []).slots == {"main @gmail.com": 2}
+    assert desk.ledger.sync_relays(worker, [wish._replace(most=0, wanted=0)], []).slots == {}
+    assert desk.one("SELECT count(*) FROM lease") == (0,)
+
+
 def test_who_heard_last_is_right(desk, tell):
     """An older word never replaces a newer one; everybody is told the newest."""
     worker = desk.worker(desk.run())
