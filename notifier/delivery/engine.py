@@ -128,28 +128,31 @@ class _Engine:
         run = await desk.writer.call(desk.ledger.get_run, desk.job.run.id)
         return run.state is RunState.ACTIVE
 
+    def _is_pressing(self) -> bool:
+        return any(line.lanes.is_pressing for line in self._sender.lines)
+
     async def _share(self, now: float) -> None:
         """Share connections and paces with whoever sends through the same relays."""
         desk, sender = self._desk, self._sender
         self._shared_at = now
         news = [row for line in sender.lines for row in line.heed.news()]
         at = desk.clock()
+        places = [wish for line in sender.lines for wish in line.lanes.wishes(now)]
         steps = [row for line in sender.lines for row in line.met.steps(at)]
-    def _is_pressing(self) -> bool:
-        return any(line.lanes.is_pressing for line in self._sender.lines)
-
         shared = await desk.writer.call(
             desk.ledger.sync_relays,
             desk.worker_id,
             [*sender.wishes(), *places],
             news,
             (steps, sender.news(at)),
-        places = [wish for line in sender.lines for wish in line.lanes.wishes(now)]
         )
         sender.allow(shared.slots)
         for line in sender.lines:
             line.heed.adopt(shared.paces, shared.senders[line.name], now)
             line.met.adopt(shared.steps, at)
+        moved = [line.lanes.allow(shared.slots, now) for line in sender.lines]
+        if any(moved):
+            desk.grants.on_change()  # whoever waited for a place may leave
 
     async def _tell(self) -> None:
         desk = self._desk
@@ -157,9 +160,6 @@ class _Engine:
             return
         counts = await desk.writer.call(desk.ledger.counts, desk.job.run.id)
         now = desk.steady()
-        moved = [line.lanes.allow(shared.slots, now) for line in sender.lines]
-        if any(moved):
-            desk.grants.on_change()  # whoever waited for a place may leave
         rate = sum(line.meter.rate(now) for line in self._sender.lines)
         left = sum(counts.get(state, 0) for state in UNSENT)
         progress = Progress(

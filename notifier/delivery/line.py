@@ -135,6 +135,11 @@ class Line:
         """The relay's."""
         return self.relay.name
 
+    @property
+    def now(self) -> float:
+        """The steady clock."""
+        return self._desk.steady()
+
     def terms(self, patience: float | None = None) -> Terms:
         """What its feed goes by; `patience`: seconds of trouble that are borne."""
         desk, job = self._desk, self._desk.job
@@ -151,11 +156,6 @@ class Line:
             heed=self.heed,
             policy=RetryPolicy(job.retry),
             clock=desk.clock,
-    @property
-    def now(self) -> float:
-        """The steady clock."""
-        return self._desk.steady()
-
             steady=desk.steady,
             resends_doubt=job.resends_doubt,
             patience=PATIENCE if patience is None else patience,
