@@ -5,9 +5,10 @@ the run's feed (`fleet.py`), a filler keeps the feed stocked, one writer makes i
 durable in groups, and a ticker renews the lease, notices a pause from elsewhere and tells the
 progress.
 
-It ends when every delivery is final or in doubt, when it is asked to stop, when somebody pauses or
-cancels the run, or when all its relays, or the ledger, are unavailable. However it ends, what was
-on the wire is finished first (unless it is cancelled hard), and what was claimed is given back.
+It ends when every delivery is final or in doubt, when it is asked to stop, when the run's window
+closes or it is too late for it, when somebody pauses or cancels the run, or when all its relays, or
+the ledger, are unavailable. However it ends, what was on the wire is finished first (unless it is
+cancelled hard), and what was claimed is given back.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import os
 import socket
 import sys
 import time
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from notifier.delivery.fleet import make_sender
@@ -27,12 +29,13 @@ from notifier.delivery.line import LEASE, Desk, Job, Route, keep_limits, open_li
 from notifier.delivery.progress import Progress
 from notifier.delivery.waiting import happens
 from notifier.delivery.workshop import open_workshop
-from notifier.errors import GuardError, LedgerError, RelayError
+from notifier.errors import GuardError, LedgerError, RelayError, RelayUnreachable
 from notifier.ledger.relays import Trouble
 from notifier.ledger.writer import Writer
 from notifier.locale import _
 from notifier.model import RunState, State
 from notifier.slowdowns import shipped_rules
+from notifier.wall_clock import spell_instant
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -53,6 +56,8 @@ SHARING = 1.0
 TURN = 0.001
 #: Allocations between two garbage collections, by generation: messages make no cycles.
 COLLECT = (50_000, 20, 50)
+#: How the interpreter was tuned before, once for each run that is being delivered.
+_busy: list[tuple[float, tuple[int, int, int]]] = []
 #: What is still to be sent now; deferred deliveries wait for their time.
 UNSENT = (State.PENDING, State.CLAIMED, State.SUBMITTING)
 
@@ -117,6 +122,8 @@ class _Engine:
 
     async def _may_go_on(self) -> bool:
         desk, now = self._desk, self._desk.steady()
+        if desk.clock() >= desk.stops_at:
+            return False
         desk.grants.tidy(now)
         self._sender.look(now)
         if now - self._shared_at > SHARING or self._is_pressing():
@@ -191,8 +198,15 @@ async def deliver(
     the template is no longer the one that the run was enrolled with.
 
     Setting `stop` finishes what is on the wire and returns; cancelling closes the connections at
-    once, and what had left without a reply is then in doubt.
+    once, and what had left without a reply is then in doubt. Where the run's window is closed, or
+    closes, the run stays active and this returns; where it is too late, what is left expires.
     """
+    clock = clock or time.time
+    if job.is_too_late(clock()):
+        await asyncio.to_thread(ledger.recover, job.run.id, job.resends_doubt)
+        await asyncio.to_thread(_expire, job, ledger)
+    if job.stops_at(clock()) <= clock():
+        return (await asyncio.to_thread(ledger.get_run, job.run.id)).state
     _check_template(job)
     async with Writer(ledger) as writer, _undisturbed(), _workshop(job, ledger, writer) as workshop:
         worker_id = await writer.call(
@@ -200,7 +214,7 @@ async def deliver(
         )
         try:
             engine = await _make_engine(
-                job, ledger, writer, worker_id, workshop=workshop, clock=clock or time.time
+                job, ledger, writer, worker_id, workshop=workshop, clock=clock
             )
             engine.stop = stop or engine.stop
             engine.on_progress = on_progress
@@ -208,7 +222,8 @@ async def deliver(
         except RelayError as exc:
             await _put_down(writer, ledger, worker_id)
             reason = f"{exc.message} {exc.next_step}".strip()
-            if await writer.call(ledger.finish_if_done, job.run.id) is RunState.ACTIVE:
+            is_left = await writer.call(ledger.finish_if_done, job.run.id) is RunState.ACTIVE
+            if is_left and (job.pauses or not isinstance(exc, RelayUnreachable)):
                 await writer.call(ledger.set_run_state, job.run.id, RunState.PAUSED, reason)
             raise
         except BaseException:
@@ -216,7 +231,18 @@ async def deliver(
                 await _put_down(writer, ledger, worker_id)
             raise
         await _put_down(writer, ledger, worker_id)
+        if job.is_too_late(clock()):
+            await writer.call(_expire, job, ledger)
         return await writer.call(ledger.finish_if_done, job.run.id)
+
+
+def _expire(job: Job, ledger: Ledger) -> None:
+    """Everything that did not leave in time never does."""
+    assert job.run.not_after is not None
+    zone = UTC if job.hours is None else job.hours.zone
+    reason = _("Too late: it was not to be sent after {time}.")
+    told = reason.format(time=spell_instant(job.run.not_after, zone))
+    ledger.schedules.expire(job.run.id, told)
 
 
 @contextlib.asynccontextmanager
@@ -225,18 +251,23 @@ async def _undisturbed() -> AsyncIterator[None]:
 
     The writer's thread has its turn soon, though the loop is busy. What is loaded by now is left
     out of garbage collection: it stays anyway, and walking over it again and again took a tenth
-    of the time.
+    of the time. Of several runs at a time the last one puts it back.
     """
-    turn, thresholds = sys.getswitchinterval(), gc.get_threshold()
-    sys.setswitchinterval(min(turn, TURN))
-    gc.freeze()
-    gc.set_threshold(*COLLECT)
+    if not _busy:
+        _busy.append((sys.getswitchinterval(), gc.get_threshold()))
+        sys.setswitchinterval(min(sys.getswitchinterval(), TURN))
+        gc.freeze()
+        gc.set_threshold(*COLLECT)
+    else:
+        _busy.append(_busy[0])
     try:
         yield
     finally:
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()
-        sys.setswitchinterval(turn)
+        turn, thresholds = _busy.pop()
+        if not _busy:
+            gc.set_threshold(*thresholds)
+            gc.unfreeze()
+            sys.setswitchinterval(turn)
 
 
 @contextlib.asynccontextmanager
@@ -278,6 +309,7 @@ async def _make_engine(
     await writer.call(ledger.recover, job.run.id, job.resends_doubt)
     steady = await _steady_clock(clock, ledger, writer)
     desk = Desk(
+        stops_at=job.stops_at(clock()),
         job=job,
         ledger=ledger,
         writer=writer,

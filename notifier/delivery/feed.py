@@ -9,6 +9,7 @@ If step X fails, what happens to whom?
 
     a message can't be made     that delivery is refused (`assemble`); the others go on
     a limit is reached          `take` gives nothing until the limit allows it; nobody is touched
+    the window closes           nothing more is handed out; what is on the wire is finished
     the intent isn't durable    the message doesn't leave
     a reply refuses somebody    that delivery alone, as `verdict` judges
     the relay is in trouble     the delivery is given back unburnt, and sending pauses, longer each
@@ -97,6 +98,9 @@ class RunFeed:
     def take(self) -> Parcel | None:
         """The next message, or None while there is none or a limit is reached."""
         if self._is_closed or not self._stock.finished:
+            return None
+        if self._terms.stops_at < inf and self._terms.clock() >= self._terms.stops_at:
+            self.close()
             return None
         if self._writer.backlog > BACKLOG:
             self._wake_after(BREATH)

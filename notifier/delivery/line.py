@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from notifier.delivery.grants import Grants
     from notifier.delivery.making import Recipe
+    from notifier.delivery.window import Hours
     from notifier.delivery.workshop import Workshop
     from notifier.ledger.ledger import Ledger, Run
     from notifier.ledger.writer import Writer
@@ -78,6 +79,19 @@ class Job:
     workshop: Workshop | None = None
     #: Its relays, those that go first before the others; none: `relay` alone.
     routes: Sequence[Route] = ()
+    #: When messages may leave; None: at any time.
+    hours: Hours | None = None
+    #: Whether the run is paused where its relay can't be reached; else it is left for a later try.
+    pauses: bool = True
+
+    def stops_at(self, now: float) -> float:
+        """From when on nothing may leave: the window closes, or it is too late (Unix time)."""
+        closes_at = inf if self.hours is None else self.hours.closes_at(now)
+        return min(closes_at, inf if self.run.not_after is None else self.run.not_after)
+
+    def is_too_late(self, now: float) -> bool:
+        """Whether nothing of the run is of any use any more."""
+        return self.run.not_after is not None and now >= self.run.not_after
 
     @property
     def main_recipe(self) -> Recipe | None:
@@ -101,6 +115,8 @@ class Desk:
     steady: Callable[[], float]
     #: The user's own, then those that ship.
     rules: Sequence[SlowdownRule]
+    #: From when on nothing is handed out (Unix time): see `Job.stops_at`.
+    stops_at: float = inf
 
 
 class Line:
@@ -160,6 +176,7 @@ class Line:
             resends_doubt=job.resends_doubt,
             patience=PATIENCE if patience is None else patience,
             waits=job.waits,
+            stops_at=desk.stops_at,
         )
 
     def opens_at(self, now: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class Terms:
     heed: Heed
     #: Whether to stay for deferred deliveries until they are due.
     waits: bool = True
+    #: From when on nothing is handed out: the window closes, or it is too late (Unix time).
+    stops_at: float = inf
 
 
 @dataclass(slots=True)
