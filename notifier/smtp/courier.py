@@ -103,6 +103,7 @@ class Courier:
         "_has_go",
         "_loads",
         "_messages",
+        "_owed",
         "answers",
         "expires_at",
         "idle_since",
@@ -129,6 +130,8 @@ class Courier:
         self._loads: deque[_Load] = deque()
         #: Taken, to be sent whole, and not sent yet.
         self._asked: list[_Load] = []
+        #: Answered parcels whose intents are still being written down.
+        self._owed = 0
         self._has_go = False
         self._has_disowned = False
         #: Messages that the relay answered, the session going on.
@@ -188,12 +191,18 @@ class Courier:
             self.answers += 1
             if reply.is_positive:
                 self._dispatcher.succeeded()
-        if intent is not None and submission.stage is Stage.MAIL:
+        if intent is not None:
             # The feed learns of it with the intent, and may end it all: a relay that doesn't take
-            # our sender is not to be asked again meanwhile.
-            intent.add_done_callback(self._turn_to_next)
-        else:
+            # our sender is not asked again meanwhile. And it may be in doubt until then.
+            self._owed += 1
+            intent.add_done_callback(self._pay)
+        elif not self._owed:
             self._turn_to_next()
+
+    def _pay(self, intent: asyncio.Future[bool]) -> None:
+        self._owed -= 1
+        if not self._owed:
+            self._turn_to_next(intent)
 
     def _turn_to_next(self, intent: asyncio.Future[bool] | None = None) -> None:
         if self._connection.is_over or self._connection.session.phase is Phase.CLOSED:
@@ -217,7 +226,7 @@ class Courier:
 
     def body_leaves(self) -> None:
         """The next envelope may travel with the end of this body."""
-        if self._begin() and self._depth > 1:
+        if self._begin() and len(self._loads) + self._owed <= self._depth:
             self._ask(self._loads[-1])
 
     def ended(self, error: RelayError | None, fates: Sequence[Submission]) -> None:
@@ -294,9 +303,7 @@ class Courier:
         if load.intent is None:
             return  # the parcel has met its end meanwhile
         load.intent = None
-        if intent.cancelled():
-            self._dispatcher.crash(asyncio.CancelledError())
-        elif (exc := intent.exception()) is not None:
+        if exc := _failure(intent):
             self._dispatcher.crash(exc)
         elif intent.result():
             load.is_granted = True
@@ -342,10 +349,7 @@ class Courier:
             return  # the connection is over
         self._asked.remove(load)
         load.intent = None
-        if intent.cancelled():
-            self._dispatcher.crash(asyncio.CancelledError())
-            self._let_go(load, None)
-        elif (exc := intent.exception()) is not None:
+        if exc := _failure(intent):
             self._dispatcher.crash(exc)
             self._let_go(load, None)
         elif intent.result():
@@ -379,6 +383,10 @@ class Courier:
             self._connection.quit()
         else:
             self._dispatcher.idle(self)
+
+
+def _failure(intent: asyncio.Future[bool]) -> BaseException | None:
+    return asyncio.CancelledError() if intent.cancelled() else intent.exception()
 
 
 def _says_enough(submission: Submission) -> bool:

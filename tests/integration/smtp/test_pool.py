@@ -248,6 +248,38 @@ def test_no_more_intents_per_connection_than_its_depth(bench, relay, make_ledger
     assert len(ledger.accepted) == 30
 
 
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_refusal_that_overtakes_its_intent_makes_no_room_for_another(
+    bench, relay, make_ledger, depth
+):
+    """The relay says no to an address while its intent is being written: that one counts too."""
+    ledger = make_ledger(30)
+    most = []
+
+    def intend(parcel):
+        ledger.intended.append(parcel.id)
+        most.append(len(set(ledger.intended) - set(ledger.settled)))
+        future = asyncio.get_running_loop().create_future()
+        _later(50, lambda: future.done() or future.set_result(True))
+        return future
+
+    ledger.intend = intend
+    for number in (3, 4, 9, 15):
+        relay.on("RCPT", "550 5.1.1 no such user", match=f"p{number}@")
+    assert bench.deliver(ledger, pipeline_depth=depth) is None
+    assert max(most) == depth
+    ledger.check(relay)
+    assert len(ledger.accepted) == 26
+
+
+def _later(turns, function):
+    """Call it after so many turns of the event loop."""
+    if turns:
+        asyncio.get_running_loop().call_soon(_later, turns - 1, function)
+    else:
+        function()
+
+
 def test_a_second_intent_that_is_refused_leaves_the_first_message_alone(bench, relay, make_ledger):
     """It isn't ours any more: it doesn't leave, and the one before it is answered as ever."""
     ledger = make_ledger(9, denied={4})
