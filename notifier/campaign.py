@@ -32,7 +32,7 @@ from notifier.fields import (
     schema,
     word,
 )
-from notifier.guards import Expect, StopRule, StopRules
+from notifier.guards import Expect, StopRule, StopRules, spell_approval
 from notifier.locale import _
 from notifier.mailbox import Mailbox, parse_address, parse_list_id
 from notifier.measures import check_timezone
@@ -128,12 +128,17 @@ class CampaignFile(BaseModel):
         default=None,
         description="Too late to be sent: a day and time, or a duration after the planned time.",
     )
-    approval: Literal["required", "none"] = Field(
+    approval: Annotated[
+        Literal["required", "none"],
+        BeforeValidator(spell_approval),
+        schema(["string", "boolean"], enum=["required", "none", True, False]),
+    ] = Field(
         default="none", description="required: somebody else approves each run (notifier approve)."
     )
     stop_if: StopRules = Field(
         default=None,
-        description="A run pauses itself: refused > 5% after 50; never: it doesn't.",
+        description="A run pauses itself: refused > 5% after 50; never: it doesn't. "
+        "Default: refused > 50% after 100, never where kind is emergency.",
     )
     values: dict[
         Annotated[Text, AfterValidator(word)],

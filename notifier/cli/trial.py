@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from notifier.cli.session import Session
     from notifier.model import Submission
     from notifier.settings import RelaySettings
-    from notifier.smtp.pool import Parcel
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +41,6 @@ class TrialResult:
         }
 
 
-class Handful:
-    """A few messages for the pool, kept in memory only: `smtp.pool.Feed`."""
-
-    def __init__(self, parcels: list[Parcel]) -> None:
-        self._waiting = deque(parcels)
-        self.submissions: dict[int, Submission] = {}
-
-    def take(self) -> Parcel | None:
-        """The next message, or None."""
-        return self._waiting.popleft() if self._waiting else None
-
-    async def wait(self) -> bool:
-        """Whether there is more to take: nothing comes later."""
-        return bool(self._waiting)
-
-    async def intend(self, parcel: Parcel) -> bool:  # noqa: ARG002 - the pool's signature
-        """A test leaves no trace in the ledger."""
-        return True
-
-    def settle(self, parcel: Parcel, submission: Submission) -> None:
-        """Keep what the relay said."""
-        self.submissions[parcel.id] = submission
-
-
 def send_trial(
     session: Session, campaign: Campaign, *, to: str, count: int, relay: RelaySettings
 ) -> list[TrialResult]:
@@ -74,6 +48,7 @@ def send_trial(
 
     Raises RelayError where the relay can't be used at all.
     """
+    from notifier.delivery.handful import Handful
     from notifier.smtp.pool import Parcel, Pool
 
     address = parse_one(to, "--to")

@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
+from notifier.locale import _
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Collection
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 TOLD_WITHIN = 3 * 86_400.0
 #: Seconds after a first try; twice as long after each further one, up to the longest.
 FIRST_WAIT, LONGEST_WAIT = 60.0, 7_200.0
+#: Seconds for which a relay that is still, or again, down is no news.
+RELAY_QUIET = 3600.0
 #: Events told in one go; the others follow with the next.
 AT_ONCE = 20
 
@@ -84,6 +88,20 @@ def raise_once(
     return cursor.rowcount > 0
 
 
+def relay_down(db: sqlite3.Connection, relay: str, why: str, now: float) -> bool:
+    """A relay can't be used: once an hour, however often it is tried; False where it was told."""
+    text = "\n".join(
+        [
+            _("Relay {relay} can't be used, and what goes through it alone waits.").format(
+                relay=relay
+            ),
+            why,
+            _("Try it out: {step}").format(step=f"notifier relay check {relay}"),
+        ]
+    )
+    return raise_once(db, f"relay_down {relay}", "relay_down", text, now, quiet=RELAY_QUIET)
+
+
 class Alerts:
     """The ledger's door for alerts; each call is one transaction."""
 
@@ -102,9 +120,7 @@ class Alerts:
     ) -> bool:
         """Write an event down; False where it was already (see the function of that name)."""
         with self._store.write() as db:
-            return raise_once(
-                db, event, kind, text, self._clock(), run_id=run_id, quiet=quiet
-            )
+            return raise_once(db, event, kind, text, self._clock(), run_id=run_id, quiet=quiet)
 
     def claim(self, kinds: Collection[str]) -> list[Alert]:
         """What is due to be told, the oldest first; it counts as tried from now on.

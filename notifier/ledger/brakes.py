@@ -1,4 +1,6 @@
-"""What `stop_if` counts: deliveries of a run by state and by cause, since it last stopped the run.
+"""What guards count: deliveries of a run by state and by cause, recipients of earlier runs.
+
+`stop_if` counts what came since it last stopped the run.
 
 Stopping pauses the run and writes down how the counts stood, in one transaction: when somebody
 goes on with the run, what made it stop is not counted again, and what comes after it is.
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from statistics import median
 from typing import TYPE_CHECKING
 
 from notifier.ledger import alerts, runs
@@ -31,6 +34,9 @@ TRIED = (
 )
 #: Of these, what a cause is counted in.
 _FAILED = (State.REFUSED, State.EXPIRED, State.DEFERRED, State.UNKNOWN)
+#: States of runs that were let go, and how many runs back the usual number is looked for.
+_LET_GO = (RunState.ACTIVE, RunState.PAUSED, RunState.HELD, RunState.FINISHED)
+_LOOKED_BACK = 5
 #: Deliveries that are looked at for their domains, and domains that are told.
 _SAMPLED, _DOMAINS = 1000, 3
 
@@ -70,23 +76,37 @@ class Brakes:
         self._store = store
         self._clock = clock
 
-    def tally(self, run_id: int, *, by_cause: bool = False) -> Tally:
-        """How the run's deliveries stand now.
+    def since_stop(self, run_id: int, by_cause: bool = False) -> Tally | None:  # noqa: FBT001, FBT002 - passed on by Writer.call
+        """What came of the run since it was last stopped; None: it is not to be stopped any more.
 
         From counters; causes cost by the number of failures, over their own index.
         """
         with self._store.alone() as db:
-            return _tally(db, run_id, by_cause=by_cause)
+            row = _row(db, run_id)
+            if row is not None and row[1]:
+                return None
+            now = _tally(db, run_id, by_cause=by_cause)
+            return now if row is None else now.since(Tally(json.loads(row[0])))
 
-    def baseline(self, run_id: int) -> Tally | None:
-        """How they stood when the run was last stopped; None: it is not to be stopped any more."""
+    def has_stopped(self, run_id: int) -> bool:
+        """Whether the run was stopped before, and may be again."""
         with self._store.alone() as db:
-            row = db.execute(
-                "SELECT counts, is_off FROM brake WHERE run_id = ?", (run_id,)
-            ).fetchone()
-        if row is None:
-            return Tally()
-        return None if row[1] else Tally(json.loads(row[0]))
+            row = _row(db, run_id)
+            return row is not None and not row[1]
+
+    def usual_count(self, campaign: str) -> int | None:
+        """How many recipients the campaign's last runs had: their median; None: it has none.
+
+        Only runs that were meant for everybody, and were let go.
+        """
+        with self._store.alone() as db:
+            found = db.execute(
+                "SELECT (SELECT sum(count) FROM counter WHERE run_id = run.id) FROM run"
+                " WHERE campaign = ? AND left_out = 0"
+                " AND state IN (SELECT value FROM json_each(?)) ORDER BY id DESC LIMIT ?",
+                (campaign, json.dumps(_LET_GO), _LOOKED_BACK),
+            ).fetchall()
+        return int(median(count for (count,) in found)) if found else None
 
     def troubles(self, run_id: int, most: int = 3) -> list[Trouble]:
         """The most frequent causes of its failures, each with a few domains."""
@@ -124,6 +144,13 @@ class Brakes:
                 " ON CONFLICT (run_id) DO UPDATE SET is_off = 1",
                 (run_id, self._clock()),
             )
+
+
+def _row(db: sqlite3.Connection, run_id: int) -> tuple[str, int] | None:
+    row: tuple[str, int] | None = db.execute(
+        "SELECT counts, is_off FROM brake WHERE run_id = ?", (run_id,)
+    ).fetchone()
+    return row
 
 
 def _tally(db: sqlite3.Connection, run_id: int, *, by_cause: bool) -> Tally:

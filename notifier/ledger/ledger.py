@@ -21,14 +21,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notifier.ledger import (
+    alerts,
     approvals,
     audit,
     claims,
     connection,
     domain_history,
+    encounters,
     enrolment,
     history,
-    encounters,
     outcomes,
     permits,
     processes,
@@ -63,10 +64,10 @@ if TYPE_CHECKING:
     from typing import Self
 
     from notifier.ledger.connection import Store
+    from notifier.ledger.encounters import Encounter, StepRow
     from notifier.ledger.permits import Ask, Back, Grant
     from notifier.ledger.relays import PaceRow, Shared, Standing, Trouble, Wish
     from notifier.model import Durability, Rate, Recipient, Rejection, State
-    from notifier.ledger.encounters import Encounter, StepRow
 
 __all__ = [
     "Claimed",
@@ -411,18 +412,11 @@ class Ledger:
     ) -> Shared:
         """Tell what a process has, wants, heard and met of its relays; what it may have of them."""
         with self._store.write() as db:
+            encounters.note_all(db, *met)
             return relays.sync(
                 db, worker_id, wishes, paces, now=self._clock(), host=socket.gethostname()
             )
 
-    def set_relay_trouble(self, trouble: Trouble) -> None:
-        """A relay can't be used; `sync_relays` says when it works again."""
-        with self._store.write() as db:
-            encounters.note_all(db, *met)
-            relays.set_trouble(db, trouble)
-
-    def relay_standing(self) -> Standing:
-        """What is known of all relays."""
     def note_relays(self, steps: Sequence[StepRow], met: Sequence[Encounter]) -> None:
         """What sending, or trying out, has shown of relays."""
         with self._store.write() as db:

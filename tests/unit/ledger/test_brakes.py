@@ -16,10 +16,10 @@ def test_a_tally_counts_states_and_causes(desk):
     run = desk.run(6)
     _refuse(desk, run, 2)
     _refuse(desk, run, 1, Cause.BLOCKED)
-    found = desk.ledger.brakes.tally(run, by_cause=True)
+    found = desk.ledger.brakes.since_stop(run, by_cause=True)
     assert found.tried == 3
     assert found.counts == {"pending": 3, "refused": 3, "no_such_mailbox": 2, "blocked": 1}
-    assert "blocked" not in desk.ledger.brakes.tally(run).counts
+    assert "blocked" not in desk.ledger.brakes.since_stop(run).counts
 
 
 def test_the_most_frequent_causes_are_told_with_domains(desk):
@@ -41,10 +41,12 @@ def test_stopping_pauses_tells_and_counts_anew(desk):
     assert desk.ledger.get_run(run).state is RunState.PAUSED
     assert desk.ledger.get_run(run).reason == "too many"
     assert [it.text for it in desk.ledger.alerts.newest()] == ["Run stopped"]
+    assert brakes.has_stopped(run)
     desk.ledger.resume(run)
-    assert brakes.tally(run).since(brakes.baseline(run)).counts["refused"] == 0
+    assert brakes.since_stop(run).counts["refused"] == 0
     _refuse(desk, run, 1)
-    assert brakes.tally(run).since(brakes.baseline(run)).counts["refused"] == 1
+    assert brakes.since_stop(run).counts["refused"] == 1
+    assert brakes.since_stop(run).tried == 1
 
 
 def test_of_two_that_stop_it_one_does(desk):
@@ -58,13 +60,28 @@ def test_of_two_that_stop_it_one_does(desk):
 def test_a_run_may_go_on_whatever_comes(desk):
     """For good: it survives another start."""
     run, brakes = desk.run(2), desk.ledger.brakes
-    assert brakes.baseline(run) == Tally()
+    assert brakes.since_stop(run) is not None
     brakes.take_off(run)
-    assert brakes.baseline(run) is None
-    desk.ledger.pause(run)
+    assert brakes.since_stop(run) is None
+    assert brakes.stop(run, "by another process", kind="paused", text="1")
     desk.ledger.resume(run)
-    brakes.take_off(run)
-    assert brakes.baseline(run) is None
+    assert brakes.since_stop(run) is None
+    assert not brakes.has_stopped(run)
+
+
+def test_the_usual_number_is_the_median_of_the_last_runs(desk):
+    """One odd run changes nothing; what was never let go, or was for a few alone, is left out."""
+    usual = desk.ledger.brakes.usual_count
+    assert usual("grades") is None
+    for number, count in enumerate((9, 3, 4, 3, 40, 4)):
+        desk.run(count, occurrence=str(number))
+    assert usual("grades") == 4
+    cancelled = desk.run(50, occurrence="cancelled")
+    desk.ledger.cancel(cancelled)
+    partly = desk.run(1, occurrence="partly")
+    desk.every("UPDATE run SET left_out = 49 WHERE id = ?", partly)
+    assert usual("grades") == 4
+    assert usual("other") is None
 
 
 def test_a_retry_takes_nothing_below_zero():
