@@ -12,10 +12,12 @@ If step X fails, what happens to whom?
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from notifier.errors import UsageError
+from notifier.errors import GuardError, UsageError
 from notifier.ledger import audit, runs
 from notifier.locale import _
 from notifier.model import RunState
@@ -33,7 +35,7 @@ class Approval:
     """A question, and its answer where there is one."""
 
     run_id: int
-    #: Of what was asked about; once it is approved, of all that was looked at.
+    #: `seal` of the run when it was asked for.
     digest: str
     asked_by: str
     #: Unix seconds.
@@ -50,10 +52,26 @@ class Approval:
         return self.approved_at is not None
 
 
-def ask(db: sqlite3.Connection, run_id: int, digest: str, by: str, now: float) -> None:
+def seal(db: sqlite3.Connection, run_id: int) -> str:
+    """A digest of all that the run's messages are made from, as it was enrolled.
+
+    The campaign's file, the template, the recipients with their rows, each file that is attached or
+    shown: whatever of it is another one, it is another run.
+    """
+    run = runs.get(db, run_id)
+    documents = db.execute(
+        "SELECT role, name, digest FROM run_document WHERE run_id = ? ORDER BY role, name",
+        (run_id,),
+    ).fetchall()
+    parts = [run.campaign_digest, run.template_digest, run.source_digest, documents]
+    return hashlib.sha256(json.dumps(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def ask(db: sqlite3.Connection, run_id: int, by: str, now: float) -> None:
     """Write down that somebody asks for the run; once, in the enrolment's last transaction."""
     if runs.get(db, run_id).state is not RunState.AWAITING:
         return  # another process enrolled the same rows, and was quicker
+    digest = seal(db, run_id)
     db.execute(
         "INSERT INTO approval (run_id, digest, asked_by, asked_at, note) VALUES (?, ?, ?, ?, '')"
         " ON CONFLICT (run_id) DO NOTHING",
@@ -84,22 +102,28 @@ class Approvals:
         with self._store.alone() as db:
             return find(db, run_id)
 
-    def approve(self, run_id: int, *, by: str, digest: str, note: str = "") -> None:
-        """Let the run go; `digest` is of all that was looked at.
+    def seal(self, run_id: int) -> str:
+        """The function of that name."""
+        with self._store.alone() as db:
+            return seal(db, run_id)
 
-        UsageError where nothing waits for approval, or `by` is who asked for it.
+    def approve(self, run_id: int, *, by: str, note: str = "") -> None:
+        """Let the run go, as it was asked for.
+
+        UsageError where nothing waits for approval, or `by` is who asked for it; GuardError where
+        the ledger doesn't hold any more what was asked about.
         """
         with self._store.write() as db:
             run, found = _waiting(db, run_id)
             check_other(found, by)
+            check_seal(found, seal(db, run.id))
             now = self._clock()
             db.execute(
-                "UPDATE approval SET digest = ?, approved_by = ?, approved_at = ?, note = ?"
-                " WHERE run_id = ?",
-                (digest, by, now, note, run.id),
+                "UPDATE approval SET approved_by = ?, approved_at = ?, note = ? WHERE run_id = ?",
+                (by, now, note, run.id),
             )
             runs.move(db, run.id, RunState.ACTIVE, "", now)
-            detail = {"digest": digest, "asked_by": found.asked_by, "note": note}
+            detail = {"digest": found.digest, "asked_by": found.asked_by, "note": note}
             audit.note(db, by, "approve", f"run {run.id}", detail, now)
 
     def reject(self, run_id: int, *, by: str, reason: str) -> int:
@@ -156,4 +180,17 @@ def check_other(approval: Approval, by: str) -> None:
             "Have another person type it, under their own account or with NOTIFIER_ACTOR set to "
             "their name. Where one person does all: take approval out of the campaign."
         ),
+    )
+
+
+def check_seal(approval: Approval, now: str) -> None:
+    """GuardError where the run isn't what was asked about; `now` is its `seal`."""
+    if approval.digest == now:
+        return
+    raise GuardError(
+        _("What the ledger holds of run {run} is not what was asked about.").format(
+            run=approval.run_id
+        ),
+        where=_("run {run}").format(run=approval.run_id),
+        next_step=f"notifier cancel {approval.run_id}",
     )

@@ -191,11 +191,11 @@ class Ledger:
         left_out: int = 0,
         blank: int = 0,
         totals: int = 0,
-        asks: str = "",
+        asks: bool = False,
     ) -> None:
         """All rows are in: the run becomes active; nothing happens where it is already.
 
-        `asks` is the digest of what somebody else has to approve first: it becomes `awaiting`.
+        `asks`: somebody else has to approve it first, and it becomes `awaiting`.
 
         GuardError unless rows + extra_addresses = deliveries + rejections + folded + left_out,
         those that the run was not meant for.
@@ -214,7 +214,7 @@ class Ledger:
                 to=RunState.AWAITING if asks else RunState.ACTIVE,
             )
             if asks:
-                approvals.ask(db, run_id, asks, self.actor, self._clock())
+                approvals.ask(db, run_id, self.actor, self._clock())
 
     def get_run(self, run_id: int) -> Run:
         """The run of that number; UsageError where there is none."""

@@ -55,7 +55,7 @@ def ledger(blank, tmp_path, clock):
         run = opened.start_run(NewRun("grades", "2027-01-15", "Điểm", "main"))
         people = [Recipient(n, f"K{n}", f"p{n}@parents.example", "Người", {}) for n in (2, 3)]
         opened.enrol(run.id, people, ())
-        opened.finish_enrolment(run.id, rows=2, asks="question")
+        opened.finish_enrolment(run.id, rows=2, asks=True)
         yield opened
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from notifier.errors import UsageError
+from notifier.errors import GuardError, UsageError
 from notifier.ledger.ledger import Ledger, NewRun
 from notifier.model import RunState, State
 
@@ -17,7 +17,7 @@ def waiting(ledger_path, clock):
     with Ledger.open(ledger_path, clock=clock, actor=ASKER) as ledger:
         run = ledger.start_run(NewRun("grades", "2027-01-15", "Marks", "main"))
         ledger.enrol(run.id, people(3), ())
-        ledger.finish_enrolment(run.id, rows=3, asks="question")
+        ledger.finish_enrolment(run.id, rows=3, asks=True)
         yield ledger, run.id
 
 
@@ -26,7 +26,8 @@ def test_a_run_that_needs_approval_waits_and_nothing_of_it_can_be_claimed(waitin
     ledger, run = waiting
     assert ledger.get_run(run).state is RunState.AWAITING
     found = ledger.approvals.find(run)
-    assert (found.asked_by, found.digest, found.is_given) == (ASKER, "question", False)
+    assert (found.asked_by, found.is_given) == (ASKER, False)
+    assert found.digest == ledger.approvals.seal(run)
     worker = ledger.register_worker("here", 1, run)
     assert ledger.claim(run, worker, 10) == []
     assert ledger.next_due_at(run) is None
@@ -59,9 +60,9 @@ def test_retrying_its_suppressed_people_does_not_let_it_go(waiting):
 def test_somebody_else_lets_it_go(waiting):
     """Who, when and of what is written down, and it is due."""
     ledger, run = waiting
-    ledger.approvals.approve(run, by=OTHER, digest="all of it", note="ok")
+    ledger.approvals.approve(run, by=OTHER, note="ok")
     found = ledger.approvals.find(run)
-    assert (found.approved_by, found.digest, found.note) == (OTHER, "all of it", "ok")
+    assert (found.approved_by, found.note) == (OTHER, "ok")
     assert found.is_given
     assert ledger.get_run(run).state is RunState.ACTIVE
     worker = ledger.register_worker("here", 1, run)
@@ -73,7 +74,7 @@ def test_who_asked_can_not_approve(waiting, who):
     """Letters' case and spaces make nobody another person."""
     ledger, run = waiting
     with pytest.raises(UsageError, match="somebody else") as caught:
-        ledger.approvals.approve(run, by=who, digest="d")
+        ledger.approvals.approve(run, by=who)
     assert "take approval out" in caught.value.next_step
     assert ledger.get_run(run).state is RunState.AWAITING
 
@@ -97,9 +98,9 @@ def test_who_asked_may_take_it_back(waiting):
 def test_it_is_approved_once(waiting):
     """Of two who approve at a time, the second is told that nothing waits."""
     ledger, run = waiting
-    ledger.approvals.approve(run, by=OTHER, digest="d")
+    ledger.approvals.approve(run, by=OTHER)
     with pytest.raises(UsageError, match="does not wait"):
-        ledger.approvals.approve(run, by="third@office", digest="d")
+        ledger.approvals.approve(run, by="third@office")
     with pytest.raises(UsageError, match="does not wait"):
         ledger.approvals.reject(run, by="third@office", reason="no")
 
@@ -107,14 +108,14 @@ def test_it_is_approved_once(waiting):
 def test_a_void_approval_makes_the_run_wait_again(waiting):
     """Whether it was being sent or paused; the reason is kept, and another approval takes it up."""
     ledger, run = waiting
-    ledger.approvals.approve(run, by=OTHER, digest="d")
+    ledger.approvals.approve(run, by=OTHER)
     ledger.pause(run)
     assert ledger.approvals.void(run, "the sheet was changed")
     assert ledger.get_run(run).state is RunState.AWAITING
     assert ledger.get_run(run).reason == "the sheet was changed"
     assert not ledger.approvals.find(run).is_given
     assert not ledger.approvals.void(run, "again")
-    ledger.approvals.approve(run, by=OTHER, digest="d")
+    ledger.approvals.approve(run, by=OTHER)
     assert ledger.get_run(run).state is RunState.ACTIVE
 
 
@@ -124,21 +125,22 @@ def test_a_run_without_a_question_has_no_approval(desk):
     assert desk.ledger.approvals.find(run) is None
     assert not desk.ledger.approvals.void(run, "why")
     with pytest.raises(UsageError):
-        desk.ledger.approvals.approve(run, by=OTHER, digest="d")
+        desk.ledger.approvals.approve(run, by=OTHER)
 
 
 def test_enrolling_again_asks_once(waiting, clock):
     """A second enrolment of the same occurrence changes nothing of the question."""
     ledger, run = waiting
+    before = ledger.approvals.find(run)
     clock.pass_(60)
-    ledger.finish_enrolment(run, rows=3, asks="another")
-    assert ledger.approvals.find(run).digest == "question"
+    ledger.finish_enrolment(run, rows=3, asks=True)
+    assert ledger.approvals.find(run) == before
 
 
 def test_each_step_is_in_the_audit_log(waiting):
     """Asked, approved, void: who and what."""
     ledger, run = waiting
-    ledger.approvals.approve(run, by=OTHER, digest="d")
+    ledger.approvals.approve(run, by=OTHER)
     ledger.approvals.void(run, "changed", by="serve@office")
     with ledger._store.alone() as db:
         rows = db.execute("SELECT actor, action, subject FROM audit ORDER BY id").fetchall()
@@ -148,3 +150,21 @@ def test_each_step_is_in_the_audit_log(waiting):
         (OTHER, "approve", f"run {run}"),
         ("serve@office", "void", f"run {run}"),
     ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE run SET source_digest = 'x'",
+        "UPDATE run SET template_digest = 'x'",
+        "INSERT INTO run_document VALUES (1, 'file', 'data/a.pdf', 'd')",
+    ],
+)
+def test_an_approval_is_of_what_was_asked_about(waiting, change):
+    """Rows, template, files: the seal is over all of it, and another one is refused."""
+    ledger, run = waiting
+    with ledger._store.write() as db:
+        db.execute(change)
+    with pytest.raises(GuardError, match="not what was asked about"):
+        ledger.approvals.approve(run, by=OTHER)
+    assert ledger.get_run(run).state is RunState.AWAITING
