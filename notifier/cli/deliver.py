@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from notifier.cli.console import facts, heading, print_json, say, suggest
@@ -27,6 +27,17 @@ _SHOWN = 8
 _NAMED = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the sending of a run ended, where somebody asked it to stop."""
+
+    was_interrupted: bool = False
+    #: The connections were cut: a second signal came, or the relay gave no answer.
+    was_cut: bool = False
+    #: Messages that this left in doubt.
+    in_doubt: int = 0
+
+
 def deliver_run(
     session: Session, run_id: int, *, waits: bool, as_json: bool, workshop: Workshop | None = None
 ) -> int:
@@ -34,13 +45,13 @@ def deliver_run(
 
     Raises RelayError where the relay can't be used: the run is paused then.
     """
-    was_interrupted = deliver_due(session, run_id, waits=waits, is_quiet=as_json, workshop=workshop)
+    ending = deliver_due(session, run_id, waits=waits, is_quiet=as_json, workshop=workshop)
     with session.reader() as reader:
         summary = reader.summary(run_id)
         if as_json:
             print_json(summary.as_dict())
         else:
-            tell_outcome(session, reader, summary, was_interrupted=was_interrupted)
+            tell_outcome(session, reader, summary, ending)
     is_left = summary.state not in (RunState.FINISHED, RunState.CANCELLED)
     return 1 if is_left or has_failures(summary) else 0
 
@@ -53,7 +64,7 @@ def deliver_due(
     is_quiet: bool,
     at_most: float | None = None,
     workshop: Workshop | None = None,
-) -> bool:
+) -> Ending:
     """Send what is due of a run, for `at_most` so many seconds; whether somebody interrupted it."""
     from notifier.cli.interrupt import run_async
 
@@ -96,7 +107,7 @@ def make_job(session: Session, ledger: Ledger, run_id: int, *, waits: bool) -> J
     )
 
 
-async def _deliver(job: Job, ledger: Ledger, *, is_quiet: bool, at_most: float | None) -> bool:
+async def _deliver(job: Job, ledger: Ledger, *, is_quiet: bool, at_most: float | None) -> Ending:
     """Deliver with progress; whether somebody interrupted it."""
     import asyncio
 
@@ -107,25 +118,49 @@ async def _deliver(job: Job, ledger: Ledger, *, is_quiet: bool, at_most: float |
     timer = None
     if at_most is not None:
         timer = asyncio.get_running_loop().call_later(at_most, stop.set)
-    with display(quiet=is_quiet) as shown, stop_on_interrupt(stop) as interrupted:
-        await deliver(job, ledger, stop=stop, on_progress=shown.show)
+    doubts = _count_doubts(ledger, job)
+    with display(quiet=is_quiet) as shown, stop_on_interrupt(stop) as interruption:
+        try:
+            await deliver(job, ledger, stop=stop, on_progress=shown.show)
+        except asyncio.CancelledError:
+            if not interruption.is_cut:
+                raise
     if timer is not None:
         timer.cancel()
-    return interrupted.is_set()
+    left = max(0, _count_doubts(ledger, job) - doubts) if interruption.is_cut else 0
+    return Ending(interruption.is_set(), interruption.is_cut, left)
+
+
+def _count_doubts(ledger: Ledger, job: Job) -> int:
+    return ledger.counts(job.run.id).get(State.UNKNOWN, 0)
 
 
 def tell_outcome(
-    session: Session, reader: Reader, summary: RunSummary, *, was_interrupted: bool
+    session: Session, reader: Reader, summary: RunSummary, ending: Ending | None = None
 ) -> None:
     """Print the account: figures, failures by cause, what to type next."""
     tell_summary(summary, session.zone)
     tell_causes(reader, summary.id)
-    if was_interrupted:
-        say(_("Interrupted: what was on the wire was finished, the rest waits in the ledger."))
+    if ending is not None and ending.was_interrupted:
+        say(_spell_ending(ending))
     _tell_deferred(session, summary)
     steps = next_steps(summary)
     report = f"notifier report {summary.id}"
     suggest(*steps, report)
+
+
+def _spell_ending(ending: Ending) -> str:
+    if not ending.was_cut:
+        return _("Interrupted: what was on the wire was finished, the rest waits in the ledger.")
+    if not ending.in_doubt:
+        return _("Interrupted at once: nothing is in doubt, the rest waits in the ledger.")
+    return ngettext(
+        "Interrupted at once: {count} message may have arrived, and is in doubt;"
+        " the rest waits in the ledger.",
+        "Interrupted at once: {count} messages may have arrived, and are in doubt;"
+        " the rest waits in the ledger.",
+        ending.in_doubt,
+    ).format(count=ending.in_doubt)
 
 
 def tell_causes(reader: Reader, run_id: int) -> None:

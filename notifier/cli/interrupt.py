@@ -1,4 +1,8 @@
-"""Ctrl-C while messages are on the wire: the first one finishes them, the second one doesn't."""
+"""Ctrl-C, SIGTERM, or a terminal that is closed, while messages are on the wire.
+
+The first one finishes them, for `GRACE` seconds at most; the second one, or the end of that time,
+cuts the connections. What had left without a reply is in doubt then.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
 T = TypeVar("T")
+
+#: Seconds that what is on the wire has, once somebody asked to stop. A relay may take ten minutes
+#: to answer a message (RFC 5321 section 4.5.3.2.6), for which nobody waits who wants to stop.
+GRACE = 30.0
+
+
+class Interruption:
+    """What signals have asked for so far."""
+
+    def __init__(self) -> None:
+        self._has_come = False
+        #: Whether the connections were cut: by a second signal, or at the end of the grace.
+        self.is_cut = False
+
+    def is_set(self) -> bool:
+        """Whether there was a signal."""
+        return self._has_come
+
+    def set(self) -> None:
+        """There was one."""
+        self._has_come = True
 
 
 def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -31,34 +56,56 @@ def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 @contextlib.contextmanager
-def stop_on_interrupt(stop: asyncio.Event) -> Iterator[asyncio.Event]:
-    """Within: SIGINT or SIGTERM sets `stop`, a second one cancels the current task.
+def stop_on_interrupt(stop: asyncio.Event) -> Iterator[Interruption]:
+    """Within: SIGINT, SIGTERM or SIGHUP sets `stop`; a second one cancels the current task.
 
-    Gives an event that is set once somebody interrupted.
+    So does the end of `GRACE` seconds after the first. Gives what has come so far.
     """
-    interrupted = asyncio.Event()
+    interruption = Interruption()
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
+    timers: list[asyncio.TimerHandle] = []
+
+    def cut() -> None:
+        interruption.is_cut = True
+        task.cancel()
+
+    def lose_patience() -> None:
+        if not interruption.is_cut:
+            cut()
+            _say(_("The relay gives no answer: the connections are being cut."))
 
     def on_signal() -> None:
-        if interrupted.is_set():
-            task.cancel()
+        if interruption.is_set():
+            cut()
             return
-        interrupted.set()
+        interruption.set()
         stop.set()
-        say(
-            _("Stopping: what is on the wire is being finished. Ctrl-C again stops at once."),
-            stderr=True,
-        )
+        timers.append(loop.call_later(GRACE, lose_patience))
+        _say(_("Stopping: what is on the wire is being finished. Ctrl-C again stops at once."))
 
-    signals = (signal.SIGINT, signal.SIGTERM)
-    restore = [_listen(loop, number, on_signal) for number in signals]
+    restore = [_listen(loop, number, on_signal) for number in _signals()]
     try:
-        yield interrupted
+        yield interruption
     finally:
+        for timer in timers:
+            timer.cancel()
         for undo in restore:
             undo()
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal is gone
+        say(text, stderr=True)
+
+
+def _signals() -> list[signal.Signals]:
+    found = [signal.SIGINT, signal.SIGTERM]
+    hang_up = getattr(signal, "SIGHUP", None)
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:  # else: nohup
+        found.append(hang_up)
+    return found
 
 
 def _listen(
