@@ -181,7 +181,7 @@ def open_store(path: Path, *, now: float, durability: Durability = "full") -> St
     """
     _check_place(path)
     with translated(path):
-        db = _connect(path)
+        db = connect(path)
         try:
             prepare(db, path, now=now)
             commits = disk.Commits(db, durability)
@@ -202,7 +202,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
             next_step=_("Send something first: notifier send CAMPAIGN --live"),
         )
     with translated(path):
-        db = _connect(path)
+        db = connect(path)
         try:
             db.execute("PRAGMA query_only = 1")
             _refuse_older(check_schema(db, path), path)
@@ -250,9 +250,11 @@ def prepare(db: sqlite3.Connection, path: Path, *, now: float) -> None:
     if before == SCHEMA:
         return
     # Half a second of imports, for a ledger's first opening by this version alone.
-    from notifier.ledger.migrate import migrate  # noqa: PLC0415
+    from notifier.ledger.migrate import keep_old, migrate  # noqa: PLC0415
 
     disk.Commits(db)
+    if before:
+        keep_old(path, before)
     db.execute("BEGIN IMMEDIATE")
     try:
         if check_schema(db, path) != SCHEMA:  # somebody else may have been quicker
@@ -289,7 +291,8 @@ def _check_place(path: Path) -> None:
         )
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to the file as SQLite gives it: nothing is looked at, nothing set."""
     return sqlite3.connect(
         path,
         timeout=BUSY_SECONDS,

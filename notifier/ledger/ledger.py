@@ -43,6 +43,7 @@ from notifier.ledger.approvals import Approvals
 from notifier.ledger.brakes import Brakes
 from notifier.ledger.documents import Documents
 from notifier.ledger.doubts import Doubts
+from notifier.ledger.keeping import Keeping
 from notifier.ledger.records import (
     Claimed,
     Intent,
@@ -104,6 +105,7 @@ class Ledger:
         self.brakes = Brakes(store, clock)
         self.alerts = Alerts(store, clock)
         self.schedules = Schedules(store, clock, actor)
+        self.keeping = Keeping(store, clock, actor)
 
     @classmethod
     def open(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,15 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
+from notifier.ledger import backup
 from notifier.ledger.connection import APPLICATION_ID, SCHEMA
 
 if TYPE_CHECKING:
     import sqlite3
 
 SCRIPTS = Path(__file__).parent / "migrations"
+#: Bytes that are left free on the disk by a copy.
+LEAST_SPACE = 50_000_000
 
 
 def configuration() -> Config:
@@ -45,6 +49,23 @@ def migrate(db: sqlite3.Connection, *, now: float, revision: str = "head") -> No
         "INSERT OR IGNORE INTO identity (id, ledger_id, created_at) VALUES (1, ?, ?)",
         (secrets.token_hex(16), now),
     )
+
+
+def keep_old(path: Path, schema: int) -> Path | None:
+    """Copy the ledger to where `old_copy` says, before its tables are changed.
+
+    A migration that is cut off leaves the old tables; the copy is for a mistake in one that isn't.
+    None where the disk has no room for it: the migration takes place all the same.
+    """
+    if shutil.disk_usage(path.parent).free < 2 * path.stat().st_size + LEAST_SPACE:
+        return None
+    backup.copy_aside(path, old_copy(path, schema))
+    return old_copy(path, schema)
+
+
+def old_copy(path: Path, schema: int) -> Path:
+    """Where the ledger's copy is from before it was brought up to date from that schema."""
+    return path.with_name(f"{path.name}.before-{schema + 1:04d}")
 
 
 class _Borrowed:

@@ -203,14 +203,14 @@ class _Watch:
 def _watch(watch):
     from notifier.ledger import claims, connection, migrate, runs
 
-    connect = connection._connect
+    connect = connection.connect
 
     def connect_watched(path):
         db = connect(path)
         db.set_trace_callback(watch.see)
         return db
 
-    connection._connect = connect_watched
+    connection.connect = connect_watched
     watch.around(migrate, "migrate", "migration", "start")
     watch.first(runs, "start", "enrolment")
     watch.around(claims, "recover", "recovery", "ready")
