@@ -12,7 +12,7 @@ word: those are what a sender must hold for in doubt.
 
 Who is refused is told by the address, once each, so that a retry finds the relay obliging, however
 often it was started anew since: `no...` and `later...` at RCPT (5yz and 4yz), `fat...` and
-`full...` at the end of data.
+`full...` at the end of data. What is for `mute...` is taken, and never answered.
 """
 
 from __future__ import annotations
@@ -146,7 +146,8 @@ class CountingRelay(asyncio.Protocol):
         if reply is None:
             token = _MESSAGE_ID.search(held, at, end).group(1).decode()
             self.record.taken(token, address)
-        said.append(reply or TAKEN)
+        if not address.startswith("mute"):
+            said.append(reply or TAKEN)
         return end
 
 

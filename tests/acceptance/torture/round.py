@@ -35,6 +35,7 @@ class RelayProcess:
             str(path),
             *capabilities,
         ]
+        self.port = port
         self._path = path
         self._process = None
 
