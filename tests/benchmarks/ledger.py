@@ -1,7 +1,7 @@
 """What the ledger costs a message: enrolment, claim, durable intent, durable outcome, counters.
 
-Time on the disk of the temporary folder, `synchronous=FULL`, as in a real run: each transaction
-holds the intents of one batch and the outcomes of the batch before. "CPU" leaves out the waiting
+Time on the disk of the temporary folder, `durability = "full"` as in a real run and then "fast":
+each transaction holds the intents of one batch and the outcomes of the batch before. "CPU" leaves out the waiting
 for the disk, during which Python's lock is free for the event loop. `busy` is the same while
 another thread keeps Python's lock, which is what a busy event loop does. The last rows show that
 neither claims nor totals slow down as a run grows.
@@ -22,6 +22,8 @@ from notifier.model import Cause, Recipient, Stage, State
 MESSAGES = 20_000
 CLAIM = 500
 BATCHES = (32, 64, 128, 256)
+#: Messages in a transaction where full and fast are compared: a lone connection's, a busy pool's.
+LEVELS = (1, 8, 64)
 DIGEST = "5d" * 32
 LARGE = int(os.environ.get("LEDGER_LARGE", "100000"))
 
@@ -101,6 +103,26 @@ def busily(function, *args):
     return found[0]
 
 
+def side_by_side(folder):
+    """Messages a second as the ledger alone would allow, at both levels of durability."""
+    rows = []
+    for durability in ("full", "fast"):
+        with Ledger.open(folder / f"{durability}.sqlite", durability=durability) as ledger:
+            for size in LEVELS:
+                run_id, _seconds = enrolled(ledger, size * 200, f"batch {size}")
+                worker = ledger.register_worker("here", os.getpid(), run_id)
+                claims, records, count, _used = deliver(ledger, run_id, worker, size)
+                per_message = (claims + records) / (size * 200)
+                rows.append(
+                    (
+                        f"durability {durability}, batches of {size}",
+                        f"{per_message * 1e6:.1f} us; {1 / per_message:,.0f} messages/s",
+                        f"{records / count * 1e3:.2f} ms a transaction",
+                    )
+                )
+    return rows
+
+
 def growth(folder):
     """Claims at the beginning and at the end of a large run; totals of it against a small one."""
     path = folder / "large.sqlite"
@@ -152,6 +174,7 @@ def measure():
                     rows.append(told(f"batches of {-size}, busy", MESSAGES, found))
         size = path.stat().st_size / MESSAGES / (len(BATCHES) + 1)
         rows.append(("size of a delivery with its attempt", f"{size:.0f} bytes", ""))
+        rows += side_by_side(folder)
         rows += growth(folder)
     return rows
 
