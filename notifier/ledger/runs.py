@@ -204,10 +204,11 @@ def cancel(db: sqlite3.Connection, run_id: int, reason: str, now: float) -> int:
         raise _not_now(run, _("It has ended already."), f"notifier report {run.id}")
     moved = 0
     for state in (State.PENDING, State.DEFERRED, State.CLAIMED):
+        # each by the index that has these alone: the ledger's other deliveries may be millions
+        its_index = "worker_id" if state is State.CLAIMED else "next_attempt_at"
         cursor = db.execute(
-            "UPDATE delivery SET state = ?, next_attempt_at = NULL, worker_id = NULL,"
-            " changed_at = ? WHERE run_id = ? AND state = ?"
-            " AND (worker_id IS NOT NULL OR next_attempt_at IS NOT NULL)",
+            "UPDATE delivery SET state = ?, next_attempt_at = NULL, worker_id = NULL,"  # noqa: S608 - a constant
+            f" changed_at = ? WHERE run_id = ? AND state = ? AND {its_index} IS NOT NULL",
             (State.CANCELLED, now, run_id, state),
         )
         shift(db, run_id, state, State.CANCELLED, cursor.rowcount)

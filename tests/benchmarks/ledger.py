@@ -1,10 +1,10 @@
 """What the ledger costs a message: enrolment, claim, durable intent, durable outcome, counters.
 
-Time on the disk of the temporary folder, `durability = "full"` as in a real run and then "fast":
-each transaction holds the intents of one batch and the outcomes of the batch before. "CPU" leaves out the waiting
-for the disk, during which Python's lock is free for the event loop. `busy` is the same while
-another thread keeps Python's lock, which is what a busy event loop does. The last rows show that
-neither claims nor totals slow down as a run grows.
+Time on the disk of the temporary folder, as in a real run (`durability = "full"`, and beside it
+"fast"): each transaction holds the intents of one batch and the outcomes of the batch before. "CPU"
+leaves out the waiting for the disk, during which Python's lock is free for the event loop. `busy`
+is the same while another thread keeps Python's lock, which is what a busy event loop does. The last
+rows show that neither claims nor totals slow down as a run grows.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ BENCHMARKS = (
     ("dkim", "Signed messages (ratio to openssl speed rsa2048)", False),
     ("signed", "Signed mail end to end (ratio to openssl speed rsa2048)", True),
     ("ledger", "Ledger", False),
-    ("million", "A run of a million (a quarter of an hour; MILLION_RECIPIENTS says how many)", True),
+    ("million", "A run of a million (takes a quarter of an hour; MILLION_RECIPIENTS=n)", True),
     ("memory", "Peak memory of a run (ratio to 10,000 recipients)", True),
     ("shared_attachment", "Peak memory with a shared attachment of 3 MB", True),
     ("sheets", "Reading a workbook (ratio to python-calamine alone)", False),
