@@ -29,12 +29,15 @@ CANCEL_HELP = N_(
 )
 RETRY_HELP = N_(
     "Put deliveries that failed back into the queue; `notifier resume` sends them.\n\n"
-    "Without --state or --address: those that were refused or given up. Deliveries in doubt are "
-    "only sent again with --state unknown, because they may have arrived."
+    "Without --state or --address: those that were refused or given up. Deliveries in doubt may "
+    "have arrived: `notifier doubt` is for them."
 )
 
 #: What `retry` takes when nobody says more: failures that certainly did not arrive.
 _RETRIED = (State.REFUSED, State.EXPIRED)
+
+#: In these it is a person's decision whether somebody may get it twice.
+_MAY_HAVE_ARRIVED = frozenset({State.UNKNOWN, State.PRESUMED})
 
 #: Addresses of a run among which the one that was meant is looked for.
 _COMPARED = 5_000
@@ -102,6 +105,8 @@ def retry(  # noqa: PLR0917 - Typer's parameters are the command's
     run_id = session.find_run_id(run)
     _check_addresses(session, run_id, address)
     with session.ledger() as ledger:
+        if not yes and _MAY_HAVE_ARRIVED.intersection(states):
+            _ask_to_double(run_id)
         if not yes and ledger.get_run(run_id).state is RunState.CANCELLED:
             _ask_to_revive(run_id)
         count = ledger.retry(run_id, states, address)
@@ -123,7 +128,7 @@ def _choose_states(words: list[str], *, is_by_address: bool) -> tuple[State, ...
     from notifier.ledger.transitions import RETRIABLE
 
     if not words:
-        return tuple(sorted(RETRIABLE - {State.UNKNOWN})) if is_by_address else _RETRIED
+        return tuple(sorted(RETRIABLE - _MAY_HAVE_ARRIVED)) if is_by_address else _RETRIED
     known = {state.value: state for state in sorted(RETRIABLE)}
     wrong = [word for word in words if word not in known]
     if wrong:
@@ -164,6 +169,17 @@ def _ask_to_cancel(run_id: int) -> None:
             next_step=f"notifier cancel {run_id} --yes",
         )
     confirm(_("Cancel run {run}? What was not sent yet is never sent.").format(run=run_id))
+
+
+def _ask_to_double(run_id: int) -> None:
+    """Abort unless a person agrees: what may have arrived may arrive twice."""
+    if not sys.stdin.isatty():
+        raise UsageError(
+            _("These may have arrived: they are sent again only after asking."),
+            where=f"notifier retry {run_id}",
+            next_step=_("Look at them (notifier doubt {run}), then add --yes.").format(run=run_id),
+        )
+    confirm(_("These may have arrived, and would arrive twice then. Send them again?"))
 
 
 def _ask_to_revive(run_id: int) -> None:

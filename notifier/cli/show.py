@@ -9,21 +9,24 @@ import typer
 
 from notifier.cli import options
 from notifier.cli.console import facts, heading, print_json, say, suggest, table
-from notifier.cli.session import Session, session_of
+from notifier.cli.remaking import remaking, spell_remade
+from notifier.cli.session import session_of
 from notifier.cli.words import spell_moment
-from notifier.errors import UsageError
+from notifier.errors import GuardError, UsageError
 from notifier.locale import N_, _
 from notifier.report.words import stage_word, state_word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from zoneinfo import ZoneInfo
 
-    from notifier.campaign import Campaign
-    from notifier.delivery.making import Recipe
+    from notifier.delivery.remake import Remade
     from notifier.ledger.reports import DeliveryDetail
 
-HELP = N_("Show one delivery: its row, every attempt with the relay's reply, the message.")
+HELP = N_(
+    "Show one delivery: its row, every attempt with the relay's reply, the message.\n\n"
+    "--eml prints the very bytes that were sent, also after the template or the campaign was "
+    "changed; where that can't be done it says why, and prints nothing."
+)
 
 
 def show(
@@ -32,24 +35,68 @@ def show(
         ..., metavar="DELIVERY", help=N_("A delivery's number, as the report lists it.")
     ),
     eml: bool = typer.Option(False, "--eml", help=N_("Print the exact message (.eml).")),
+    anyway: bool = typer.Option(
+        False, "--anyway", help=N_("With --eml: print what can be made, also if it differs.")
+    ),
     as_json: bool = options.JSON,
-) -> None:
-    """Show a delivery."""
+) -> int:
+    """Show a delivery; 1 where --anyway printed something else than was sent."""
     session = session_of(ctx)
     session.require_ledger()
     with session.reader() as reader:
         detail = reader.delivery(delivery)
+    with remaking(session, detail.row.run_id, detail.campaign) as maker:
+        remade = maker.remake(detail)
+        domain = maker.domain
     if eml:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(_message(session, detail))
-        sys.stdout.buffer.flush()
-    elif as_json:
-        print_json(detail.as_dict())
+        return _print_message(detail, remade, anyway=anyway)
+    if as_json:
+        print_json({**detail.as_dict(), **_message_dict(detail, remade, domain)})
     else:
-        _tell(detail, session.zone)
+        _tell(detail, session.zone, remade, domain)
+    return 0
 
 
-def _tell(detail: DeliveryDetail, zone: ZoneInfo) -> None:
+def _print_message(detail: DeliveryDetail, remade: Remade, *, anyway: bool) -> int:
+    """Print the bytes. UsageError where none was made yet, GuardError where they differ."""
+    if detail.message_at is None:
+        raise UsageError(
+            _("No message was made for this delivery yet."),
+            where=str(detail.row.id),
+            next_step=f"notifier campaign preview {detail.campaign} --recipient {detail.row.key}",
+        )
+    if remade.data is None or not (remade.is_same or anyway):
+        raise GuardError(
+            _("The message that was sent can't be made again: {why}").format(
+                why=" ".join(remade.why)
+            ),
+            where=_("delivery {delivery}").format(delivery=detail.row.id),
+            next_step=_(
+                "Put that back, or see what can be made: notifier show {delivery} {option}"
+            ).format(delivery=detail.row.id, option="--eml --anyway")
+            if remade.data is not None
+            else _("Put that back as it was when the run began."),
+        )
+    sys.stdout.flush()
+    sys.stdout.buffer.write(remade.data)
+    sys.stdout.buffer.flush()
+    if remade.is_same:
+        return 0
+    differs = _("This is not what was sent: {why}").format(why=" ".join(remade.why))
+    say(differs, stderr=True)
+    return 1
+
+
+def _message_dict(detail: DeliveryDetail, remade: Remade, domain: str) -> dict[str, object]:
+    return {
+        "message_id": f"<{detail.token}@{domain}>" if domain else "",
+        "message_bytes": len(remade.data) if remade.is_same and remade.data else None,
+        "is_same": remade.is_same,
+        "differs": list(remade.why),
+    }
+
+
+def _tell(detail: DeliveryDetail, zone: ZoneInfo, remade: Remade, domain: str) -> None:
     row = detail.row
     say(_("Delivery {number}: {address}").format(number=row.id, address=row.address), style="bold")
     facts(
@@ -60,7 +107,11 @@ def _tell(detail: DeliveryDetail, zone: ZoneInfo) -> None:
             (_("name"), row.name),
             (_("key"), row.key),
             (_("line"), row.line),
-            (_("Message-ID"), detail.token if detail.message_at is not None else None),
+            (_("Message-ID"), _message_id(detail, domain)),
+            (
+                _("message"),
+                None if detail.message_at is None else spell_remade(remade, detail.message_digest),
+            ),
         ]
     )
     heading(_("The row it was made from"))
@@ -89,42 +140,7 @@ def _tell_attempts(detail: DeliveryDetail, zone: ZoneInfo) -> None:
     )
 
 
-def _message(session: Session, detail: DeliveryDetail) -> bytes:
-    """The message's bytes, made again; UsageError where they would not be the very same."""
-    import hashlib
-
+def _message_id(detail: DeliveryDetail, domain: str) -> str | None:
     if detail.message_at is None:
-        raise UsageError(
-            _("No message was made for this delivery yet."),
-            where=str(detail.row.id),
-            next_step=f"notifier campaign preview {detail.campaign} --recipient {detail.row.key}",
-        )
-    campaign = session.campaign(detail.campaign)
-    for recipe in _recipes(session, campaign, detail):
-        message = recipe.compile().assemble(
-            detail.recipient, token=detail.token, at=detail.message_at
-        )
-        if hashlib.sha256(message.data).hexdigest() == detail.message_digest:
-            return message.data
-    raise UsageError(
-        _(
-            "The campaign, its template or its DKIM keys were changed since, so the message "
-            "can't be shown."
-        ),
-        where=str(campaign.path),
-        next_step=_("Put them back as they were when the run began."),
-    )
-
-
-def _recipes(session: Session, campaign: Campaign, detail: DeliveryDetail) -> Iterator[Recipe]:
-    """What it may have been made from, each once: for the relay that had it last, then for others.
-
-    Relays differ in what signs their mail. An attempt that was cut short doesn't name its relay.
-    """
-    relays = session.workspace.settings.relays
-    tried: list[object] = []
-    for name in [*(it.relay for it in reversed(detail.attempts)), *relays, ""]:
-        recipe = session.recipe(campaign, relays.get(name))
-        if recipe.dkim not in tried:
-            tried.append(recipe.dkim)
-            yield recipe
+        return None
+    return f"<{detail.token}@{domain}>" if domain else _("{token}@...").format(token=detail.token)

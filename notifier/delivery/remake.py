@@ -58,6 +58,16 @@ class Sent(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Letter:
+    """A `Sent`, for those who have no more than that."""
+
+    recipient: Recipient
+    token: str
+    message_at: float | None
+    message_digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Remade:
     """What came of making a message again."""
 
