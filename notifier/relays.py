@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from notifier.locale import _
+from notifier.mailbox import parse_address
 from notifier.measures import parse_domain, parse_duration, parse_rates, single_line
 from notifier.model import Rate
 from notifier.presets import with_preset
@@ -232,6 +233,10 @@ class RelaySettings(Table):
     )
     #: Whether what goes through it is signed, and by which keys; not given: as the campaign says.
     dkim: Annotated[bool | tuple[str, ...] | None, BeforeValidator(_key_names)] = None
+    #: Where returned mail goes (the envelope's sender); empty: to the campaign's sender.
+    envelope_from: str = ""
+    #: The largest message that it takes, in bytes; 0: as it announces (SIZE).
+    max_message_bytes: Whole = Field(default=0, ge=0)
     connect_timeout: Timeout = 30.0
     #: RFC 5321 section 4.5.3.2 gives the following.
     greeting_timeout: Timeout = 300.0
@@ -280,6 +285,11 @@ class RelaySettings(Table):
     @classmethod
     def _is_plain(cls, value: str) -> str:
         return single_line(value)
+
+    @field_validator("envelope_from")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        return parse_address(value) if value else ""
 
     @model_validator(mode="after")
     def _fits_together(self) -> RelaySettings:

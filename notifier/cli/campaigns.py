@@ -8,7 +8,7 @@ import typer
 
 from notifier.cli import options
 from notifier.cli.console import print_json, say, suggest, table, tell_written
-from notifier.cli.examination import examine, tell_notes, tell_problems
+from notifier.cli.examination import examine, tell_largest, tell_notes, tell_problems
 from notifier.cli.group import add_command, group
 from notifier.cli.session import Session, session_of
 from notifier.errors import CampaignError
@@ -74,7 +74,6 @@ def check(
     """Examine a campaign; 1 where a message can't be sent as it is."""
     session = session_of(ctx)
     loaded = session.campaign(campaign)
-    session.routes(loaded)
     found = examine(session, loaded)
     if as_json:
         print_json(found.as_dict())
@@ -88,6 +87,7 @@ def check(
             count,
         ).format(count=count, errors=found.errors, warnings=found.warnings)
     )
+    tell_largest(found)
     _tell_rejections(found.roster.tally.rejections, loaded.name)
     tell_notes(found.roster.notes)
     tell_problems(found)
@@ -132,7 +132,7 @@ def preview(
 
     session = session_of(ctx)
     loaded = session.campaign(campaign)
-    compiled = session.compiled(loaded)
+    compiled = session.recipe(loaded, session.relay(loaded)).compile()
     found = view.pick(session.roster(loaded), recipient, loaded.name)
     if output is not None:
         view.write(output, compiled, found)
@@ -161,7 +161,8 @@ def send_test(
 
     session = session_of(ctx)
     loaded = session.campaign(campaign)
-    results = send_trial(session, loaded, to=to, count=count, relay=session.relay(loaded, relay))
+    relays = [it.relay for it in session.routes(loaded, relay)]
+    results = send_trial(session, loaded, to=to, count=count, relays=relays)
     if as_json:
         print_json([it.as_dict() for it in results])
     else:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from notifier.cli.console import heading, say, suggest, table
+from notifier.cli.words import spell_number
 from notifier.errors import GuardError
 from notifier.locale import _, ngettext
 from notifier.model import Recipient, Rejection
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from notifier.delivery.snapshot import Collector
     from notifier.recipients.note import Note
     from notifier.recipients.roster import Roster
-    from notifier.render.preflight import Problem
+    from notifier.render.preflight import Carrier, Largest, Problem
     from notifier.render.templates import CompiledCampaign
 
 #: Recipients named for each problem, and problems kept for `--json`.
@@ -52,6 +53,9 @@ class Examination:
     campaign: Campaign
     compiled: CompiledCampaign
     roster: Roster
+    #: What is known of its relays, and the largest message.
+    carriers: Sequence[Carrier]
+    largest: Largest
     #: The files that its messages are made from.
     collector: Collector
     #: Whom the run is meant for; None: everybody.
@@ -61,7 +65,7 @@ class Examination:
     objection: GuardError | None = None
     first: Recipient | None = None
     #: Addresses that must not be mailed, as `Session.suppressed` gives them.
-    blocked: frozenset[str] = frozenset()
+    blocked: Container[str] = frozenset()
     suppressed: int = 0
     errors: int = 0
     warnings: int = 0
@@ -88,7 +92,12 @@ class Examination:
         """Render everybody's message and keep what is wrong with them."""
         from notifier.render.preflight import inspect
 
-        for problem in inspect(self.compiled, self._recipients(items)):
+        for problem in inspect(
+            self.compiled,
+            self._recipients(items),
+            carriers=self.carriers,
+            largest=self.largest,
+        ):
             self._note(problem)
 
     def _note(self, problem: Problem) -> None:
@@ -124,6 +133,7 @@ class Examination:
             "rejections": tally.rejections,
             "errors": self.errors,
             "warnings": self.warnings,
+            "largest_message": self.largest.bytes,
             "unexpected": self.objection.message if self.objection else "",
             "problems": [problem_dict(problem) for problem in self.problems],
             "notes": [note_dict(note) for note in self.roster.notes],
@@ -158,17 +168,33 @@ def examine(
     session: Session,
     campaign: Campaign,
     choose: Callable[[CompiledCampaign], Choice] | None = None,
+    *,
+    relay: str | None = None,
 ) -> Examination:
     """Read the sheet once and render every message; nothing is sent or written.
 
-    `choose` makes the choice of whom it is meant for, where that isn't everybody.
+    `choose` makes the choice of whom it is meant for, where that isn't everybody. `relay`: the one
+    that it is to go through, instead of the campaign's own.
     """
+    from notifier.cli.carriers import carriers_of
     from notifier.delivery.enrol import Surveyed, check_survey
     from notifier.delivery.snapshot import Collector
+    from notifier.render.preflight import Largest
 
+    routes = session.routes(campaign, relay)
+    for route in routes:
+        if route.recipe is not None:  # a key that can't be used is told before the run
+            route.recipe.compile()
     collector = Collector()
     compiled = collector.compile(session.recipe(campaign))
-    found = Examination(campaign, compiled, session.roster(campaign), collector)
+    found = Examination(
+        campaign,
+        compiled,
+        session.roster(campaign),
+        carriers_of(session, routes),
+        Largest(),
+        collector,
+    )
     found.choice = choose(compiled) if choose else None
     found.blocked = session.suppressed()
     reading = Surveyed(found.roster, found.choice.takes if found.choice else None)
@@ -194,6 +220,24 @@ def tell_notes(notes: Sequence[Note], most: int | None = None) -> None:
     if most is not None and len(notes) > most:
         left = len(notes) - most
         say(ngettext("... and {count} more.", "... and {count} more.", left).format(count=left))
+
+
+def tell_largest(found: Examination) -> None:
+    """Print how large the largest message is, and what the relays take, as far as that is known."""
+    largest = found.largest
+    if not largest.bytes:
+        return
+    told = _("The largest message has {size} kB: {key} (line {line}).")
+    size = _kilobytes(largest.bytes)
+    say(told.format(size=size, key=largest.recipient_key, line=largest.line))
+    for it in found.carriers:
+        if it.max_bytes:
+            told = _("The relay {relay} takes messages up to {size} kB.")
+            say(told.format(relay=it.name, size=_kilobytes(it.max_bytes)))
+
+
+def _kilobytes(size: int) -> str:
+    return spell_number(max(0.1, size / 1000))
 
 
 def tell_problems(found: Examination) -> None:

@@ -37,6 +37,8 @@ class Plan:
     repeated: tuple[str, ...] = ()
     #: Whom it is meant for; None: everybody.
     selection: Selection | None = None
+    #: Why the number of recipients is asked about first; None: it is as usual.
+    surprise: GuardError | None = None
 
     @property
     def campaign(self) -> Campaign:
@@ -79,6 +81,12 @@ class Plan:
         return self.selection is not None and self.run is None and not self.survey.recipients
 
     @property
+    def needs_approval(self) -> bool:
+        """Whether sending only asks for it: somebody else lets it go."""
+        is_new = self.run is None or self.run.state is RunState.ENROLLING
+        return is_new and self.campaign.approval == "required"
+
+    @property
     def seconds(self) -> float:
         """How long the limits make it take at least."""
         from notifier.delivery.throttle import least_seconds
@@ -112,6 +120,7 @@ class Plan:
             "errors": self.found.errors,
             "warnings": self.found.warnings,
             "unexpected": self.found.objection.message if self.found.objection else "",
+            "surprise": self.surprise.message if self.surprise else "",
             "only": selection_dict(self.selection),
         }
 
@@ -134,11 +143,11 @@ def make_plan(
 
     selection = Selection(only) if only else None
     if selection is None:
-        found = examine(session, campaign)
+        found = examine(session, campaign, relay=relay)
     else:
         begun = _begun(session, campaign.name, occurrence, again=again)
         with choosing(session, campaign, selection, but=begun) as choose:
-            found = examine(session, campaign, choose)
+            found = examine(session, campaign, choose, relay=relay)
         selection.choice = found.choice
         selection.close(campaign)
     choice = choose_occurrence(
@@ -159,7 +168,24 @@ def make_plan(
     repeated += ["--relay", relay] if relay else []
     repeated += ["--occurrence", choice.occurrence] if occurrence or again else []
     repeated += ["--workspace", str(session.root)] if session.root else []
-    return Plan(found, routes, choice, run, tuple(repeated), selection)
+    is_new = selection is None and (run is None or run.state is RunState.ENROLLING)
+    surprise = _find_surprise(session, found) if is_new else None
+    return Plan(found, routes, choice, run, tuple(repeated), selection, surprise)
+
+
+def _find_surprise(session: Session, found: Examination) -> GuardError | None:
+    """Whether a run for everybody has far more or fewer recipients than the last ones."""
+    from notifier.delivery.guard import check_count
+
+    if found.survey is None or not session.has_ledger():
+        return None
+    with session.ledger() as ledger:
+        usual = ledger.brakes.usual_count(found.campaign.name)
+    try:
+        check_count(found.campaign, found.survey.recipients, usual)
+    except GuardError as exc:
+        return exc
+    return None
 
 
 def _begun(session: Session, campaign: str, occurrence: str | None, *, again: bool) -> int:

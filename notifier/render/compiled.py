@@ -94,6 +94,11 @@ class CompiledCampaign:
         """The template files that it was compiled from, by their names below `templates/`."""
         return self._press.sources.texts
 
+    @property
+    def signature_bytes(self) -> int:
+        """What signatures add to a message, at most."""
+        return self._assembler.signature_bytes
+
     def assemble(
         self,
         recipient: Recipient,

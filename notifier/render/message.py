@@ -87,7 +87,8 @@ class Assembler:
         self._subject_file = envelope.subject_file
         self._max_bytes = max_bytes
         self._signer = signer
-        self._signature_bytes = signer.max_bytes if signer else 0
+        #: What signatures add, at most.
+        self.signature_bytes = signer.max_bytes if signer else 0
         self._domain = domain_of(envelope.sender_address)
         self._is_international = not self._sender.isascii()
         self._date = lru_cache(maxsize=64)(lambda at: format_date(at, envelope.zone))
@@ -196,7 +197,7 @@ class Assembler:
     def _check(self, data: bytes, more: int, *, is_multipart: bool) -> None:
         end = data.find(b"\r\n\r\n") + 2
         check_block(self._pattern if is_multipart else self._pattern_single, data[:end])
-        size = len(data) + more + self._signature_bytes
+        size = len(data) + more + self.signature_bytes
         if size > self._max_bytes:
             raise MessageError(
                 _("The message has {size} bytes; the limit is {limit}.").format(

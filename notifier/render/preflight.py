@@ -19,7 +19,8 @@ from notifier.render.skeleton import LINE_MARK, Tag, scan_tags
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from notifier.model import Recipient
+    from notifier.model import Message, Recipient
+    from notifier.render.preview import Rendered
     from notifier.render.templates import CompiledCampaign
 
 #: Gmail cuts what is longer and shows a link instead.
@@ -50,6 +51,30 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Carrier:
+    """What is known of a relay that the messages are to go through."""
+
+    name: str
+    #: Whether it offers SMTPUTF8 (RFC 6531); None: it was never asked.
+    takes_utf8: bool | None = None
+    #: The largest message in bytes; 0: not known.
+    max_bytes: int = 0
+    #: Where it has returned mail go; empty: to the campaign's sender.
+    envelope_from: str = ""
+
+
+@dataclass(slots=True)
+class Largest:
+    """The largest message so far."""
+
+    #: With its signatures.
+    bytes: int = 0
+    recipient_key: str = ""
+    #: The sheet's line.
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class _Finding:
     severity: Literal["error", "warning"]
     kind: str
@@ -58,18 +83,30 @@ class _Finding:
     lineno: int = 0
 
 
-def inspect(compiled: CompiledCampaign, recipients: Iterable[Recipient]) -> Iterator[Problem]:
+def inspect(
+    compiled: CompiledCampaign,
+    recipients: Iterable[Recipient],
+    *,
+    carriers: Sequence[Carrier] = (),
+    largest: Largest | None = None,
+) -> Iterator[Problem]:
     """The problems of all recipients' messages, as they are met; makes each message once.
 
-    Where a name is missing from a template, all that are missing are told.
+    Where a name is missing from a template, all that are missing are told. `carriers`: the relays
+    that a message may go through, one of which has to take it. `largest` is kept up.
     """
     for recipient in recipients:
         try:
-            findings = list(_examine(compiled, recipient))
+            message, findings = _examine(compiled, recipient)
+            size = message.size + compiled.signature_bytes
+            findings += _uncarried(message, size, carriers)
         except (TemplateError, MessageError) as exc:
             for error in _all_of(compiled, recipient, exc):
                 yield _from_error(error, recipient)
             continue
+        if largest is not None and size > largest.bytes:
+            largest.bytes, largest.recipient_key = size, recipient.key
+            largest.line = recipient.line
         for finding in findings:
             file, line = compiled.locate(finding.lineno)
             yield Problem(
@@ -106,9 +143,19 @@ def _from_error(exc: TemplateError | MessageError, recipient: Recipient) -> Prob
     )
 
 
-def _examine(compiled: CompiledCampaign, recipient: Recipient) -> Iterator[_Finding]:
-    compiled.assemble(recipient, token="preflight", at=0.0, is_signed=False, splits=True)  # noqa: S106 - a Message-ID's, no secret
-    seen = compiled.render_marked(recipient)
+def _examine(compiled: CompiledCampaign, recipient: Recipient) -> tuple[Message, list[_Finding]]:
+    """The message without signatures, and what is wrong with it."""
+    message = compiled.assemble(
+        recipient,
+        token="preflight",  # noqa: S106 - a Message-ID's, no secret
+        at=0.0,
+        is_signed=False,
+        splits=True,
+    )
+    return message, list(_look_through(compiled.render_marked(recipient)))
+
+
+def _look_through(seen: Rendered) -> Iterator[_Finding]:
     if not seen.text.strip() and "<img" not in (seen.html or "").lower():
         yield _Finding(
             "error",
@@ -123,8 +170,63 @@ def _examine(compiled: CompiledCampaign, recipient: Recipient) -> Iterator[_Find
             _("The subject is longer than {count} characters.").format(count=_LONG_SUBJECT),
             _("Shorten it: mail programs show about 60."),
         )
+    for part in seen.attachments:
+        if not part.size:
+            yield _Finding(
+                "warning",
+                "empty_attachment",
+                _("The attachment `{name}` is empty.").format(name=part.name),
+                _("Look at the file: it has no bytes."),
+            )
     if seen.html is not None:
         yield from _examine_html(seen.html)
+
+
+def _uncarried(message: Message, size: int, carriers: Sequence[Carrier]) -> Iterator[_Finding]:
+    """What none of the relays is known to take."""
+    limits = [it.max_bytes for it in carriers]
+    if limits and all(limits) and size > max(limits):
+        relays = ", ".join(it.name for it in carriers)
+        yield _Finding(
+            "error",
+            "oversize_relay",
+            _("The message has {size} bytes; the limit of {relays} is {limit}.").format(
+                size=size, relays=relays, limit=max(limits)
+            ),
+            _("Attach smaller files, or give links to them instead."),
+        )
+    senders = [it.envelope_from or message.sender for it in carriers] or [message.sender]
+    needs_it = message.needs_smtputf8 or not message.address.isascii()
+    if not needs_it and any(sender.isascii() for sender in senders):
+        return
+    if not any(it.takes_utf8 for it in carriers):
+        yield _needs_utf8(message, carriers)
+
+
+def _needs_utf8(message: Message, carriers: Sequence[Carrier]) -> _Finding:
+    """A sender that can't be carried stops all messages, a recipient only one."""
+    is_refused = bool(carriers) and all(it.takes_utf8 is False for it in carriers)
+    sender = (carriers[0].envelope_from if carriers else "") or message.sender
+    if not sender.isascii():
+        text = _("The sender {address} has letters beyond ASCII before the @.")
+        whose, kind = sender, "sender_utf8"
+    elif not message.address.isascii():
+        text = _("The address {address} has letters beyond ASCII before the @.")
+        whose, kind = message.address, "address_utf8"
+    else:
+        text = _("An address in the headers has letters beyond ASCII before the @.")
+        whose, kind = "", "header_utf8"
+    relay = carriers[0].name if carriers else ""
+    if is_refused:
+        more = _("The relay does not offer SMTPUTF8, and refuses such messages.")
+        step = _("Use another address, or a relay that offers it.")
+    else:
+        more = _("The relay must offer SMTPUTF8, which is not known yet.")
+        step = f"notifier relay check {relay}".strip()
+    is_fatal = is_refused and kind != "address_utf8"
+    return _Finding(
+        "error" if is_fatal else "warning", kind, f"{text.format(address=whose)} {more}", step
+    )
 
 
 def _examine_html(page: str) -> Iterator[_Finding]:

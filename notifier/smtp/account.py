@@ -42,6 +42,10 @@ class Account:
     has_certificate: bool = False
     #: The least version of TLS.
     tls_minimum: str = "1.2"
+    #: Where returned mail goes; empty: to each message's sender.
+    envelope_from: str = ""
+    #: The largest message in bytes, where that is known beforehand; 0: as the relay announces.
+    largest_message: int = 0
 
     @property
     def signs_in(self) -> bool:
@@ -79,6 +83,8 @@ class Account:
             oauth=relay.oauth.provider if relay.oauth is not None else "",
             has_certificate=relay.client_cert_file is not None,
             tls_minimum=relay.tls_minimum,
+            envelope_from=relay.envelope_from,
+            largest_message=relay.max_message_bytes,
         )
 
 

@@ -96,9 +96,7 @@ class Carrying(Opening):
         """
         if self.phase is not Phase.READY or not self.sends_whole:
             raise LocalProtocolError("no chunks here")
-        envelope = address_message(
-            message, self.capabilities, notify=self._notify, envelope_id=envelope_id
-        )
+        envelope = self._address(message, envelope_id)
         if isinstance(envelope, Reply):
             return envelope
         pieces = commands.chunk_pieces(message.data, message.tail, is_seen=message.is_clean)
@@ -125,9 +123,7 @@ class Carrying(Opening):
         """
         if not self.can_begin:
             raise LocalProtocolError("one message at a time")
-        envelope = address_message(
-            message, self.capabilities, notify=self._notify, envelope_id=envelope_id
-        )
+        envelope = self._address(message, envelope_id)
         if isinstance(envelope, Reply):
             return envelope
         pieces = commands.body_pieces(message.data, message.tail, is_seen=message.is_clean)
@@ -139,6 +135,15 @@ class Carrying(Opening):
         else:
             self._send_envelope(mail, rcpt)
         return None
+
+    def _address(self, message: Message, envelope_id: str) -> tuple[bytes, bytes] | Reply:
+        return address_message(
+            message,
+            self._carries,
+            notify=self._notify,
+            envelope_id=envelope_id,
+            returns_to=self.account.envelope_from,
+        )
 
     def _send_envelope(self, mail: bytes, rcpt: bytes) -> None:
         lines = deque(zip(ENVELOPE, (mail, rcpt, commands.DATA), strict=True))

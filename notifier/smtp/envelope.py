@@ -9,7 +9,7 @@ What the relay is known to refuse is refused here without asking it, as a Reply 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from notifier.locale import _
@@ -78,25 +78,37 @@ def read_capabilities(reply: Reply) -> Capabilities:
     )
 
 
+def at_most(relay: Capabilities, largest: int) -> Capabilities:
+    """The same of a relay that takes messages of so many bytes; 0: nothing else is known."""
+    least = min((it for it in (relay.largest_message, largest) if it), default=0)
+    return relay if least == relay.largest_message else replace(relay, largest_message=least)
+
+
 def address_message(
-    message: Message, relay: Capabilities, *, notify: str = "", envelope_id: str = ""
+    message: Message,
+    relay: Capabilities,
+    *,
+    notify: str = "",
+    envelope_id: str = "",
+    returns_to: str = "",
 ) -> tuple[bytes, bytes] | Reply:
     """`MAIL FROM` and `RCPT TO` for the message, or the refusal that the relay need not be asked.
 
     `notify`: what to be notified of, as `notifications` has it; empty: nothing is said of that, and
-    of `envelope_id` neither.
+    of `envelope_id` neither. `returns_to`: where returned mail goes; empty: to the sender.
 
     Raises LocalProtocolError for an address that can't stand in an envelope.
     """
     data = message.data
     is_8bit = message.is_8bit or not data.isascii()
-    is_utf8 = message.needs_smtputf8 or not (message.address.isascii() and message.sender.isascii())
+    sender = returns_to or message.sender
+    is_utf8 = message.needs_smtputf8 or not (message.address.isascii() and sender.isascii())
     if (is_8bit or is_utf8 or relay.largest_message) and (
-        objection := _objection(message, relay, is_8bit=is_8bit, is_utf8=is_utf8)
+        objection := _objection(message, sender, relay, is_8bit=is_8bit, is_utf8=is_utf8)
     ):
         return objection
     mail = commands.mail_from(
-        message.sender,
+        sender,
         size=message.size if relay.has_size else 0,
         is_8bit=is_8bit,
         is_utf8=is_utf8,
@@ -108,21 +120,21 @@ def address_message(
 
 
 def _objection(
-    message: Message, relay: Capabilities, *, is_8bit: bool, is_utf8: bool
+    message: Message, sender: str, relay: Capabilities, *, is_8bit: bool, is_utf8: bool
 ) -> Reply | None:
     size = message.size
     if relay.largest_message and size > relay.largest_message:
         text = _("Not sent: the message has {size} bytes, and the relay takes {limit}.")
         return Reply(552, "5.3.4", text.format(size=size, limit=relay.largest_message))
     if is_utf8 and not relay.has_smtputf8:
-        return Reply(553, "5.6.7", _why_not_utf8(message))
+        return Reply(553, "5.6.7", _why_not_utf8(message, sender))
     if is_8bit and not relay.has_8bitmime and not is_utf8:
         text = _("Not sent: the message has 8-bit text, and the relay takes 7-bit text only.")
         return Reply(554, "5.6.3", text)
     return None
 
 
-def _why_not_utf8(message: Message) -> str:
+def _why_not_utf8(message: Message, sender: str) -> str:
     """What of the message needs SMTPUTF8, by name."""
     if not message.address.isascii():
         text = _(
@@ -130,12 +142,12 @@ def _why_not_utf8(message: Message) -> str:
             "them (it does not offer SMTPUTF8)."
         )
         return text.format(address=message.address)
-    if not message.sender.isascii():
+    if not sender.isascii():
         text = _(
             "Not sent: the sender {address} has letters beyond ASCII before the @, and the relay "
             "can't carry them (it does not offer SMTPUTF8)."
         )
-        return text.format(address=message.sender)
+        return text.format(address=sender)
     return _(
         "Not sent: an address in the message's headers has letters beyond ASCII before the @, and "
         "the relay can't carry them (it does not offer SMTPUTF8)."

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from notifier.errors import LocalProtocolError
 from notifier.smtp import commands, troubles
-from notifier.smtp.envelope import NO_CAPABILITIES, read_capabilities
+from notifier.smtp.envelope import NO_CAPABILITIES, at_most, read_capabilities
 from notifier.smtp.ladder import Ladder, Step
 from notifier.smtp.replies import ReplyParser
 from notifier.smtp.sign_in import Line, SignIn
@@ -35,6 +35,7 @@ class Opening:
 
     __slots__ = (
         "_awaited",
+        "_carries",
         "_events",
         "_exchange",
         "_heard_before",
@@ -96,6 +97,8 @@ class Opening:
         #: Whether messages leave in one write: `begin_whole` instead of `begin`.
         self.sends_whole = False
         self.capabilities = NO_CAPABILITIES
+        #: The same, and what its settings know besides.
+        self._carries = at_most(NO_CAPABILITIES, account.largest_message)
         #: Whether TLS protects the connection.
         self.is_secure = account.tls == "implicit"
         #: Of the TLS connection; set by whoever owns it, before the next reply is received.
@@ -130,6 +133,7 @@ class Opening:
 
     def _learn(self, _awaited: Awaited, reply: Reply) -> None:
         self.capabilities = found = read_capabilities(reply)
+        self._carries = at_most(found, self.account.largest_message)
         self._notify = self.account.notify if found.has_dsn else ""
         step = self._ladder.step
         self._pipelines = step >= Step.PIPELINED and found.has_pipelining
@@ -143,6 +147,7 @@ class Opening:
 
     def _learn_nothing(self, _awaited: Awaited, _reply: Reply) -> None:
         self.capabilities = NO_CAPABILITIES
+        self._carries = at_most(NO_CAPABILITIES, self.account.largest_message)
         self._notify = ""
         self._pipelines = self.sends_whole = False
         self._go_up()

@@ -96,11 +96,12 @@ def _is_here(host: str) -> bool:
 def _about_limits(found: Transcript, relay: RelaySettings, largest_message: int) -> Iterator[str]:
     limits = announced_limits(found)
     size, count = limits.get("SIZE", 0), limits.get("MAILMAX", 0)
-    if size and size < largest_message:
+    ours = relay.max_message_bytes or largest_message
+    if size and size < ours:
         yield _(
-            "The relay takes messages up to {size} bytes, and [limits] allows {ours}: set "
-            "max_message_bytes = {size}, to hear of a large attachment before a run begins."
-        ).format(size=size, ours=largest_message)
+            "The relay takes messages up to {size} bytes, and the settings allow {ours}: a larger "
+            "one is refused before it is sent, and told by notifier campaign check."
+        ).format(size=size, ours=ours)
     if count and count < relay.max_messages_per_connection:
         yield _(
             "The relay takes {count} messages on a connection: set "

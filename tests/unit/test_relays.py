@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from notifier.errors import SettingsError
 from notifier.model import Rate
 from notifier.presets import SHIPPED, preset_names
-from notifier.settings import load_workspace
+from notifier.settings import RelaySettings, load_workspace
 
 RELAY = '[relays.main]\nhost = "smtp.school.example"\n'
 
@@ -96,3 +97,12 @@ def test_a_preset_without_a_host_still_needs_one(load):
     """Amazon's depends on the region."""
     with pytest.raises(SettingsError, match="host"):
         load('[relays.main]\npreset = "amazon-ses-sandbox"\n')
+
+
+def test_where_returned_mail_goes_is_an_address():
+    """In its ASCII form where only the domain is beyond it; empty is the campaign's sender."""
+    settings = RelaySettings(name="main", host="x.example", envelope_from="a@trường.example")
+    assert settings.envelope_from == "a@xn--trng-rib8295b.example"
+    assert RelaySettings(name="main", host="x.example").envelope_from == ""
+    with pytest.raises(ValidationError, match="an address such as"):
+        RelaySettings(name="main", host="x.example", envelope_from="office")

@@ -292,6 +292,8 @@ def test_a_relay_that_signs_itself_gets_and_shows_mail_without_our_signature(
     )
     assert notifier("send", "notice", "--live").code == 0
     assert notifier("campaign", "test", "notice", "--to", "me@school.example").code == 0
+    assert notifier("campaign", "preview", "notice", "-o", "a.eml").code == 0
+    assert b"DKIM-Signature" not in Path("a.eml").read_bytes()
     assert all(b"DKIM-Signature" not in kept.data for kept in office.messages())
     shown = notifier("show", "1", "--eml")
     assert shown.code == 0, shown.err

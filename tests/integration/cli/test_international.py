@@ -88,6 +88,11 @@ def test_a_relay_without_it_is_not_asked_and_the_others_are_mailed(
     """The refusal names the address and says what is the matter, in the reader's language."""
     monkeypatch.setenv("NOTIFIER_LOCALE", language)
     with relay(tmp_path, is_international=False) as inbox:
+        before = desk("campaign", "check", "notice", "--json")
+        assert before.code == 0
+        (problem,) = before.data["problems"]
+        assert (problem["kind"], problem["severity"]) == ("address_utf8", "warning")
+        assert "nguyễn.lan@parents.example.vn" in problem["message"]
         assert desk("send", "notice", "--live", "--yes").code == 1
     assert set(inbox.kept) == {f"binh@{DOMAIN}", "chi@parents.example.vn"}
     found = desk("report", "latest", "--format", "json").out

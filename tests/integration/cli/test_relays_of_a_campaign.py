@@ -87,6 +87,33 @@ def test_relays_are_listed_with_what_is_known_of_them(notifier, two_relays):
     assert "can't be used" in notifier("relay", "list").out
 
 
+def test_a_test_goes_to_the_next_relay_where_one_cant_be_used(notifier, two_relays):
+    """As a run would; each line tells through which."""
+    result = notifier("campaign", "test", "notice", "--to", "me@school.example", "--json")
+    assert result.code == 0
+    assert {it["relay"] for it in result.data} == {"local"}
+    assert all(it["accepted"] for it in result.data)
+    assert "The next relay is tried." in result.err
+    alone = notifier("campaign", "test", "notice", "--to", "me@school.example", "--relay", "main")
+    assert alone.code == 3
+
+
+def test_a_check_knows_what_the_relays_take(notifier, two_relays, tmp_path):
+    """By their settings, and by what they said last; the largest message is named."""
+    shown = notifier("campaign", "check", "notice")
+    assert shown.code == 0
+    assert "The largest message has" in shown.out
+    settings = tmp_path / "notifier.toml"
+    text = settings.read_text(encoding="utf-8")
+    text = text.replace("connect_attempts = 1\n", "connect_attempts = 1\nmax_message_bytes = 300\n")
+    settings.write_text(text, encoding="utf-8")
+    result = notifier("campaign", "check", "notice")
+    assert result.code == 1
+    assert "the limit of main, local is 300" in result.out
+    assert notifier("campaign", "check", "notice", "--json").data["largest_message"] > 300
+    assert notifier("send", "notice", "--live", "--yes").code != 0
+
+
 def test_the_status_of_a_run_tells_how_its_relays_are_doing(notifier, two_relays):
     """For people, and for programs as one more key."""
     assert notifier("send", "notice", "--live", "--yes").code == 0

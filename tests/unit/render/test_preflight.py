@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from notifier.model import Recipient
-from notifier.render.preflight import inspect
+from notifier.render.preflight import Carrier, Largest, inspect
 from notifier.settings import LimitSettings
 
 
@@ -159,3 +161,73 @@ def test_an_empty_subject_has_a_place(workspace):
     compiled = workspace.compile({"grades/subject.txt": "{{ row['V'] }}", "grades/body.txt": "x"})
     (found,) = problems(compiled, {"V": None})
     assert (found.kind, found.file) == ("empty_subject", "templates/grades/subject.txt")
+
+
+# --- what relays take -----------------------------------------------------------------------------
+
+
+def look(compiled, *, address="a@x.example", carriers=(), largest=None):
+    """What is wrong with one message for these relays: (kind, severity, sentence)."""
+    whom = replace(people({"v": "x"})[0], address=address)
+    found = inspect(compiled, [whom], carriers=carriers, largest=largest)
+    return [(it.kind, it.severity, it.message) for it in found]
+
+
+@pytest.mark.parametrize(
+    ("known", "severity"),
+    [([], "warning"), ([None], "warning"), ([False], "warning"), ([True], "")],
+)
+def test_an_address_that_needs_smtputf8_is_named(workspace, known, severity):
+    """It alone is refused, so the others need not wait; nothing is said where a relay takes it."""
+    compiled = workspace.compile({"grades/body.html": "x"})
+    carriers = [Carrier("main", takes_utf8=it) for it in known]
+    found = look(compiled, address="nguyễn@x.example", carriers=carriers)
+    assert [it[:2] for it in found] == ([("address_utf8", severity)] if severity else [])
+    assert all("nguyễn@x.example" in it[2] for it in found)
+
+
+def test_one_relay_that_takes_it_is_enough(workspace):
+    """Messages that one can't carry go to another."""
+    compiled = workspace.compile({"grades/body.html": "x"})
+    carriers = [Carrier("main", takes_utf8=False), Carrier("other", takes_utf8=True)]
+    assert look(compiled, address="nguyễn@x.example", carriers=carriers) == []
+
+
+@pytest.mark.parametrize(("known", "severity"), [(None, "warning"), (False, "error")])
+def test_a_sender_that_no_relay_takes_stops_the_run(workspace, known, severity):
+    """No message could leave."""
+    compiled = workspace.compile({"grades/body.html": "x"}, sender_address="phòng@school.example")
+    (found,) = look(compiled, carriers=[Carrier("main", takes_utf8=known)])
+    assert found[:2] == ("sender_utf8", severity)
+    assert "phòng@school.example" in found[2]
+
+
+def test_a_message_that_no_relay_takes_for_its_size_is_told(workspace):
+    """With the least that must be known: all their limits."""
+    compiled = workspace.compile({"grades/body.html": "x" * 3000})
+    assert look(compiled, carriers=[Carrier("a", max_bytes=500), Carrier("b")]) == []
+    small, large = Carrier("a", max_bytes=500), Carrier("b", max_bytes=900)
+    (found,) = look(compiled, carriers=[small, large])
+    assert found[:2] == ("oversize_relay", "error")
+    assert "900" in found[2]
+    assert look(compiled, carriers=[small, Carrier("c", max_bytes=99_999)]) == []
+
+
+def test_the_largest_message_is_known(workspace):
+    """Whose it is, and how many bytes it has."""
+    compiled = workspace.compile({"grades/body.html": "{{ v }}"})
+    largest = Largest()
+    whom = people({"v": "x"}, {"v": "x" * 999}, {"v": "x" * 9})
+    assert not list(inspect(compiled, whom, largest=largest))
+    assert (largest.recipient_key, largest.line) == ("K1", 6)
+    message = compiled.assemble(whom[1], token="preflight", at=0.0)
+    assert largest.bytes == message.size
+
+
+def test_an_empty_file_is_told(workspace):
+    """It is sent all the same: somebody may mean it."""
+    workspace.write("data/a.pdf", b"")
+    compiled = workspace.compile({"grades/body.html": "x"}, attachments=("data/a.pdf",))
+    ((kind, severity, told),) = look(compiled)
+    assert (kind, severity) == ("empty_attachment", "warning")
+    assert "a.pdf" in told
