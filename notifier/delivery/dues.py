@@ -6,6 +6,7 @@ because nothing is due, only when nothing will be.
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from notifier.model import RunState, State
@@ -54,12 +55,14 @@ class Dues:
             await self._start_over()
             return True
         due_at = await self._writer.call(self._ledger.next_due_at, self._terms.run_id)
+        left = inf if due_at is None else due_at - self._terms.clock()
+        if left > COMPANY:
+            company = await self._look_at_others(is_none_due=due_at is None)
+            if company is not None:
+                await pause(company)
+                return True
         if due_at is None:
-            if not await self._others_hold_some():
-                return False
-            await pause(COMPANY)
-            return True
-        left = due_at - self._terms.clock()
+            return False
         if not self._terms.waits and left > self._terms.policy.pause_seconds:
             return False
         self.waiting_until = due_at
@@ -74,11 +77,20 @@ class Dues:
         await self._writer.call(self._ledger.release, terms.worker_id, terms.resends_doubt)
         await self._writer.call(self._ledger.heartbeat, terms.worker_id)
 
-    async def _others_hold_some(self) -> bool:
-        """Whether another worker is on the rest of the run; what a dead one held is due again."""
+    async def _look_at_others(self, *, is_none_due: bool) -> float | None:
+        """Take over what dead workers held; seconds until the next look, None where nobody is left.
+
+        What was taken over is due now. Another worker may have taken it over a moment ago.
+        """
         run_id = self._terms.run_id
-        await self._writer.call(self._ledger.recover, run_id, self._terms.resends_doubt)
-        counts = await self._writer.call(self._ledger.counts, run_id)
+        found = await self._writer.call(self._ledger.recover, run_id, self._terms.resends_doubt)
         run = await self._writer.call(self._ledger.get_run, run_id)
+        if run.state is not RunState.ACTIVE:
+            return None
+        if found.released or found.resent:
+            return 0.0
+        counts = await self._writer.call(self._ledger.counts, run_id)
         held = counts.get(State.CLAIMED, 0) + counts.get(State.SUBMITTING, 0)
-        return held > 0 and run.state is RunState.ACTIVE
+        if is_none_due:
+            held += counts.get(State.PENDING, 0)
+        return COMPANY if held else None

@@ -675,6 +675,36 @@ def test_a_worker_that_was_taken_for_dead_starts_over_and_doubles_nobody(school,
     assert len(claims) < 50
 
 
+@pytest.mark.parametrize("is_one_deferred", [False, True], ids=["alone", "one is deferred"])
+def test_what_another_held_that_died_in_mid_run_is_sent_by_who_is_left(
+    school, relay, is_one_deferred
+):
+    """It is due again when the survivor has sent its own, and the survivor doesn't leave it."""
+    run, other = school.run(50), school.another_ledger()
+    worker = other.register_worker("elsewhere", 1, run.id)
+    assert len(other.claim(run.id, worker, 30)) == 30
+
+    def hears(verb, _line):
+        if verb == "BODY" and len(relay.delivered) == 10:
+            with other._store.write() as db:
+                db.execute("UPDATE worker SET heartbeat_at = 0 WHERE id = ?", (worker,))
+
+    async def scene():
+        relay.hears = hears
+        if is_one_deferred:
+            relay.on("RCPT", "450 4.2.1 later", match="p40@")
+        async with relay:
+            return await school.send(run, relay, waits=False, retry=RetrySettings())
+
+    state = asyncio.run(scene())
+    if is_one_deferred:
+        assert state is RunState.ACTIVE
+        assert school.counts(run) == {State.ACCEPTED: 49, State.DEFERRED: 1}
+    else:
+        assert state is RunState.FINISHED
+        assert school.counts(run) == {State.ACCEPTED: 50}
+
+
 # --- the ledger ------------------------------------------------------------------------------
 
 
