@@ -86,6 +86,19 @@ def parse_duration(value: object) -> float:
     return _bounded(sum(float(number) * _UNITS[unit] for number, unit in pieces))
 
 
+def parse_age(value: object) -> float:
+    """`90d`, `12w` or `2y` (of 365 days), as seconds: how long something is kept.
+
+    Raises:
+        ValueError: it is not written like that, or is more than a century.
+    """
+    found = re.fullmatch(r"(\d{1,5})\s*([dwy])", str(value).strip().lower())
+    days = int(found[1]) * {"d": 1, "w": 7, "y": 365}[found[2]] if found else -1
+    if not 0 <= days <= 36_500:  # noqa: PLR2004 - a century of days
+        raise ValueError(_("How long something is kept is written like 90d, 12w or 2y."))
+    return days * 86_400.0
+
+
 def _bounded(seconds: float) -> float:
     if not 0 <= seconds <= _MAX_SECONDS:
         raise ValueError(_("A duration is at least 0 and at most a year."))

@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    BeforeValidator,
     Field,
     ValidationError,
     field_validator,
@@ -27,6 +28,7 @@ from notifier.errors import SettingsError, UsageError
 from notifier.locale import _
 from notifier.measures import (
     check_timezone,
+    parse_age,
     parse_duration,
     parse_rate,
 )
@@ -65,6 +67,13 @@ __all__ = [
 TableT = TypeVar("TableT", bound=Table)
 
 
+def _parse_keep(value: object) -> float | None:
+    seconds = None if value is None else parse_age(value)
+    if seconds == 0:
+        raise ValueError(_("at least a day is expected: 1d."))
+    return seconds
+
+
 class WorkspaceSettings(Table):
     """`[workspace]`."""
 
@@ -74,6 +83,8 @@ class WorkspaceSettings(Table):
     #: `full`: a power cut takes nothing. `fast`: the last second or two; see docs/durability.md.
     durability: Durability = "full"
     reports: str = Field(default="data/reports", min_length=1)
+    #: How long a run's people stay in the ledger after it has ended, in seconds; None: for good.
+    keep_recipients: Annotated[float | None, BeforeValidator(_parse_keep)] = None
 
     @field_validator("timezone")
     @classmethod

@@ -12,7 +12,7 @@ from notifier.locale import _, ngettext
 from notifier.model import Recipient, Rejection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
     from notifier.campaign import Campaign
     from notifier.cli.session import Session

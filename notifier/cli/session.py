@@ -15,7 +15,7 @@ from notifier.locale import _
 from notifier.workspace import WORKSPACE_FILE, find_actor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
     from zoneinfo import ZoneInfo
 
     import typer
@@ -172,12 +172,12 @@ class Session:
         """Whether anything was ever sent from this workspace."""
         return self.workspace.ledger_path.exists()
 
-    def suppressed(self) -> frozenset[str]:
-        """The addresses that must not be mailed, in small letters."""
+    def suppressed(self) -> Container[str]:
+        """The addresses that must not be mailed, in small letters; forgotten ones among them."""
         if not self.has_ledger():
             return frozenset()
         with self.ledger() as ledger:
-            return frozenset(it.address.lower() for it in ledger.suppressions())
+            return ledger.keeping.barred()
 
     def require_ledger(self) -> None:
         """UsageError where nothing was ever sent from this workspace."""

@@ -63,7 +63,7 @@ def remove(
     with session.ledger() as ledger:
         known = {it.address.lower(): it.address for it in ledger.suppressions()}
         for address in addresses:
-            if address.strip().lower() not in known:
+            if not ledger.keeping.is_suppressed(address):
                 close = nearest(address, known)
                 raise UsageError(
                     _("{address} is not suppressed.").format(address=address),
@@ -72,7 +72,7 @@ def remove(
                     else "notifier suppress list",
                 )
         for address in addresses:
-            ledger.unsuppress(known[address.strip().lower()])
+            ledger.unsuppress(address)
     if as_json:
         print_json({"removed": addresses})
     else:
@@ -88,10 +88,11 @@ def remove(
 def show(ctx: typer.Context, as_json: bool = options.JSON) -> None:
     """List the suppressions."""
     session = session_of(ctx)
-    found = []
+    found, forgotten = [], 0
     if session.has_ledger():
         with session.ledger() as ledger:
             found = list(ledger.suppressions())
+            forgotten = ledger.keeping.count_forgotten()
     if as_json:
         print_json(
             [
@@ -104,15 +105,24 @@ def show(ctx: typer.Context, as_json: bool = options.JSON) -> None:
                 for it in found
             ]
         )
-    elif not found:
-        say(_("No address is suppressed."))
-    else:
+        return
+    if found:
         table(
             (_("address"), _("reason"), _("source"), _("since")),
             [
                 (it.address, it.reason, _source(it), spell_moment(_moment(it), session.zone))
                 for it in found
             ],
+        )
+    elif not forgotten:
+        say(_("No address is suppressed."))
+    if forgotten:
+        say(
+            ngettext(
+                "{count} more is not mailed: it was forgotten, and is known by a hash alone.",
+                "{count} more are not mailed: they were forgotten, and are known by hashes alone.",
+                forgotten,
+            ).format(count=forgotten)
         )
 
 

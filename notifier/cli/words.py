@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from notifier.locale import N_, _
+from notifier.locale import N_, _, ngettext
 from notifier.model import State
 from notifier.report.words import state_word
 
@@ -59,3 +59,11 @@ def spell_number(value: float) -> str:
     from notifier.report import figures
 
     return figures.number(value)
+
+
+def spell_size(count: int) -> str:
+    """Bytes as people say them: `812 bytes`, `3.4 kB`, `1.2 GB`."""
+    if count < 1000:  # noqa: PLR2004 - the next unit
+        return ngettext("{count} byte", "{count} bytes", count).format(count=count)
+    power = min((len(str(count)) - 1) // 3, 4)
+    return f"{spell_number(count / 1000**power)} {('', 'kB', 'MB', 'GB', 'TB')[power]}"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from notifier.ledger.connection import Store
     from notifier.ledger.dossier import Dossier
     from notifier.ledger.purge import Old, OldRun
+    from notifier.ledger.suppressions import Barred
 
 __all__ = ["Keeping", "Person"]
 
@@ -95,10 +96,10 @@ class Keeping:
         with self._store.alone() as db:
             return bool(suppressions.among(db, [address]))
 
-    def forgotten(self, addresses: Sequence[str]) -> set[str]:
-        """Those of the addresses, in lower case, whose persons were forgotten."""
+    def barred(self) -> Barred:
+        """All who must not be mailed, forgotten ones included."""
         with self._store.alone() as db:
-            return suppressions.forgotten(db, addresses)
+            return suppressions.barred(db)
 
     @contextlib.contextmanager
     def entries(

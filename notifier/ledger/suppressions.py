@@ -7,9 +7,10 @@ down again when a sheet brings it. `hashed` is SQL's `audit.hash_of` with this l
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from notifier.ledger import runs
+from notifier.ledger import audit, runs
 from notifier.ledger.records import Suppression
 from notifier.model import Cause, State
 
@@ -112,6 +113,31 @@ def forgotten(db: sqlite3.Connection, addresses: Iterable[str]) -> set[str]:
         (json.dumps(asked),),
     )
     return {row for (row,) in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """All who must not be mailed, to be asked with `in`; addresses in lower case."""
+
+    listed: frozenset[str]
+    ledger_id: str
+    hashes: frozenset[str]
+
+    def __contains__(self, address: object) -> bool:
+        """Whether the address is suppressed, or its person was forgotten."""
+        if address in self.listed:
+            return True
+        return bool(self.hashes) and audit.hash_of(self.ledger_id, str(address)) in self.hashes
+
+
+def barred(db: sqlite3.Connection) -> Barred:
+    """All of them, as they are now."""
+    (ledger_id,) = db.execute("SELECT ledger_id FROM identity").fetchone()
+    return Barred(
+        frozenset(row for (row,) in db.execute("SELECT folded FROM suppression")),
+        ledger_id,
+        frozenset(row for (row,) in db.execute("SELECT hash FROM forgotten")),
+    )
 
 
 def count_forgotten(db: sqlite3.Connection) -> int:
