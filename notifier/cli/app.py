@@ -12,12 +12,16 @@ import typer
 
 from notifier import __version__
 from notifier.cli import (
+    alerts,
+    approve,
+    audit,
     campaigns,
     control,
     demo,
     dkim,
     doubt,
     init,
+    ledger,
     recipients,
     relays,
     report,
@@ -54,18 +58,23 @@ _COMMANDS: tuple[tuple[str, Callable[..., Any], str, str], ...] = (
     ("report", report.report, report.HELP, _RUNS),
     ("show", show.show, show.HELP, _RUNS),
     ("doubt", doubt.doubt, doubt.HELP, _RUNS),
+    ("approve", approve.approve, approve.HELP, _RUNS),
     ("pause", control.pause, control.PAUSE_HELP, _RUNS),
     ("resume", control.resume, control.RESUME_HELP, _RUNS),
     ("retry", control.retry, control.RETRY_HELP, _RUNS),
     ("cancel", control.cancel, control.CANCEL_HELP, _RUNS),
+    ("audit", audit.audit, audit.HELP, _RUNS),
+    ("forget", forget.forget, forget.HELP, _AROUND),
     ("sandbox", sandbox.sandbox, sandbox.HELP, _AROUND),
 )
 _GROUPS: tuple[tuple[str, typer.Typer, str], ...] = (
     ("campaign", campaigns.app, _MAIL),
     ("recipients", recipients.app, _MAIL),
     ("suppress", suppressions.app, _AROUND),
+    ("ledger", ledger.app, _AROUND),
     ("relay", relays.app, _AROUND),
     ("dkim", dkim.app, _AROUND),
+    ("alerts", alerts.app, _AROUND),
 )
 
 
