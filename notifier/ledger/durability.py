@@ -8,17 +8,17 @@
     3. now and then (a checkpoint): the log is synced, its pages are written into the file, the
        file is synced, and only then is the log used from its beginning again
 
-That is WAL with `synchronous=FULL`: "FULL synchronous adds an additional sync of the WAL ... after
-each transaction" (https://www.sqlite.org/pragma.html#pragma_synchronous). Which pages of the log
-are whole is told by checksums over all before them, which begin anew with a new salt each time
+That is WAL with `synchronous=FULL`: "an additional sync operation of the WAL file happens after
+each transaction commit" (https://www.sqlite.org/pragma.html#pragma_synchronous). Which pages of the
+log are whole is told by checksums over all before them, which begin anew with a new salt each time
 that the log is used again (https://www.sqlite.org/fileformat2.html#the_write_ahead_log), so pages
 that the disk wrote without being asked, in whatever order, change nothing.
 
-`fast`: WAL with `synchronous=NORMAL`, which never syncs at a commit; "a transaction committed ...
-might roll back following a power loss", though the file stays whole. To bound that, one commit a
-second is written as in `full`, which takes all before it to the disk as well: a power cut takes the
-last one or two seconds. Of these an *intent* may be gone although its message left: it is sent
-again, and nobody is told. A kill, or a crash of the program, loses nothing at either level.
+`fast`: WAL with `synchronous=NORMAL`, which never syncs at a commit: after a power cut the latest
+transactions may be gone, though the file stays whole. To bound that, one commit a second is written
+as in `full`, which takes all before it to the disk as well: a power cut takes the last one or two
+seconds. Of these an *intent* may be gone although its message left: it is sent again, and nobody is
+told. A kill, or a crash of the program, loses nothing at either level.
 
 If step X fails, what happens to whom?
 
