@@ -12,14 +12,13 @@ import typer
 
 from notifier import __version__
 from notifier.cli import (
-    alerts,
-    approve,
     audit,
     campaigns,
     control,
     demo,
     dkim,
     doubt,
+    forget,
     init,
     ledger,
     recipients,
@@ -58,7 +57,6 @@ _COMMANDS: tuple[tuple[str, Callable[..., Any], str, str], ...] = (
     ("report", report.report, report.HELP, _RUNS),
     ("show", show.show, show.HELP, _RUNS),
     ("doubt", doubt.doubt, doubt.HELP, _RUNS),
-    ("approve", approve.approve, approve.HELP, _RUNS),
     ("pause", control.pause, control.PAUSE_HELP, _RUNS),
     ("resume", control.resume, control.RESUME_HELP, _RUNS),
     ("retry", control.retry, control.RETRY_HELP, _RUNS),
@@ -74,7 +72,6 @@ _GROUPS: tuple[tuple[str, typer.Typer, str], ...] = (
     ("ledger", ledger.app, _AROUND),
     ("relay", relays.app, _AROUND),
     ("dkim", dkim.app, _AROUND),
-    ("alerts", alerts.app, _AROUND),
 )
 
 
