@@ -358,3 +358,10 @@ def test_retries_are_in_seconds():
         first="5m", factor=2, longest="4h", horizon="2d", jitter=0.1
     )
     assert RetrySettings().longest == 14400
+
+
+def test_a_power_cut_takes_nothing_unless_somebody_chose_otherwise(load, refused):
+    """`durability` is `full`; `fast` must be said, and nothing else is known."""
+    assert load().settings.workspace.durability == "full"
+    assert load(NOTIFIER_WORKSPACE__DURABILITY="fast").settings.workspace.durability == "fast"
+    assert "full, fast" in refused('[workspace]\ndurability = "off"\n').message

@@ -111,3 +111,21 @@ def test_where_there_is_no_log_the_folder_is_synced_with_each_commit(tmp_path):
     durability.Commits(db, "fast")
     assert db.execute("PRAGMA synchronous").fetchone() == (3,)
     db.close()
+
+
+def test_a_log_that_a_long_reader_made_grow_is_given_back(ledger_path, clock, monkeypatch):
+    """While somebody reads a million rows nothing can leave the log; then it shrinks again."""
+    monkeypatch.setattr(durability, "CHECKPOINT_PAGES", 10)
+    monkeypatch.setattr(durability, "LOG_BYTES", 100_000)
+    log = ledger_path.with_name("ledger.sqlite-wal")
+    with Ledger.open(ledger_path, clock=clock) as ledger:
+        reader = sqlite3.connect(ledger_path, isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM suppression").fetchone()
+        for number in range(100):
+            ledger.suppress(f"a{number}@x.example")
+        assert log.stat().st_size > 200_000
+        reader.close()
+        for number in range(3):
+            ledger.suppress(f"b{number}@x.example")
+        assert log.stat().st_size <= 100_000
