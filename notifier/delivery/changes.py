@@ -37,7 +37,7 @@ from notifier.model import Recipient, RunState, State, Value, dump_context, load
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from notifier.ledger.past import Past, PastDelivery, PastReply
+    from notifier.ledger.past import Past, PastDelivery, PastReply, PastRun
     from notifier.render.templates import CompiledCampaign
 
 #: It reached the relay, as far as anybody knows.
@@ -321,12 +321,21 @@ def check_past(past: Past, campaign: str) -> None:
                     "Finish it (notifier resume {run}) or give it up (notifier cancel {run}) first."
                 ).format(run=run.id),
             )
-    last = next((it for it in past.runs if it.state is not RunState.CANCELLED), None)
-    if last is not None and last.purged_at is not None:
-        raise GuardError(
-            _("What run {run} of {campaign} sent was erased: nobody can say who has what.").format(
-                run=last.id, campaign=campaign
-            ),
-            where=f"{campaign}@{last.occurrence}",
-            next_step=_("Name those concerned in a file of keys: --only keys.txt"),
-        )
+    for run in _since_the_last_whole_one(past):
+        if run.purged_at is not None:
+            raise GuardError(
+                _(
+                    "What run {run} of {campaign} sent was erased: nobody can say who has what."
+                ).format(run=run.id, campaign=campaign),
+                where=f"{campaign}@{run.occurrence}",
+                next_step=_("Name those concerned in a file of keys: --only keys.txt"),
+            )
+
+
+def _since_the_last_whole_one(past: Past) -> Iterator[PastRun]:
+    """Runs that say who has what: what went to all stands above everything older."""
+    for run in past.runs:
+        if run.state is not RunState.CANCELLED:
+            yield run
+            if not run.left_out:
+                return

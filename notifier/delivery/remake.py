@@ -121,6 +121,8 @@ class Remaker:
         """The delivery's message; never raises for what has changed since."""
         if sent.message_at is None:
             return Remade(None, is_same=False, why=(_("No message was made for it yet."),))
+        if not sent.recipient.line:  # `purge.erase`
+            return Remade(None, is_same=False, why=(_("Its row was erased from the ledger."),))
         best: Remade | None = None
         for way in self._ways:
             made = self._made(way, sent, sent.message_at)
