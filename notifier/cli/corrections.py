@@ -34,6 +34,8 @@ HELP = N_(
 )
 #: Lines of the table on the screen, and people in JSON.
 _SHOWN, _KEPT = 40, 10_000
+#: So many changes are no surprise, whatever they are a part of.
+_MANY = 10
 #: Letters of a cell on the screen.
 _CELL = 60
 
@@ -234,9 +236,12 @@ def tell_selection(selection: Selection, campaign: str) -> None:
         return
     heading(_("Only {what}").format(what=selection.only))
     found = {str(finding): count for finding, count in choice.counts.items()}
-    counts = [(_(term), found[word]) for word, term in _TERMS.items() if word in found]
+    terms = {**_TERMS, "failed": N_("tried in vain")} if choice.what == "failed" else _TERMS
+    counts = [(_(term), found[word]) for word, term in terms.items() if word in found]
     facts([*counts, (_("in the last run, not in the sheet now"), selection.gone.count or None)])
     _tell_concerned(choice.concerned)
+    if found.get("changed", 0) > max(_MANY, sum(found.values()) // 2):
+        say(_("  Most of the sheet has changed: has a column lost its values?"), style="yellow")
     for key, address, name in selection.gone.people[:_SHOWN]:
         say(_("  gone: {key} {name} <{address}>").format(key=key, name=name, address=address))
     if found.get("failed") and choice.what == "changed":
