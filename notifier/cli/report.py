@@ -14,6 +14,7 @@ from notifier.cli.console import heading, raw_output, say, suggest, table, tell_
 from notifier.cli.deliver import tell_causes
 from notifier.cli.runs import next_steps, tell_summary
 from notifier.cli.session import Session, session_of
+from notifier.cli.written import written_whole
 from notifier.errors import NotifierError, UsageError
 from notifier.locale import N_, _, ngettext
 from notifier.model import State
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 HELP = N_(
     "Account for every row of a run: accepted, refused and why, rejected and why.\n\n"
     "As a table on the screen, as JSON or CSV, as an Excel sheet, or as a page that reads well on "
-    "a phone and prints on A4. Without --format, the ending of -o decides."
+    "a phone and prints on A4. Without --format, the ending of -o decides.\n\n"
+    "With --by, figures instead: by run, campaign, domain, cause, relay, day, hour, or by a column "
+    "of the sheet such as Class; of one run, of a --campaign, or of all. With --compare, two runs "
+    "side by side."
 )
 
 FORMATS = ("table", "json", "csv", "xlsx", "html")
@@ -33,9 +37,35 @@ FORMATS = ("table", "json", "csv", "xlsx", "html")
 _LISTED = 200
 
 
-def report(
+def report(  # noqa: PLR0917 - each is an option
     ctx: typer.Context,
-    run: str = options.RUN,
+    runs: list[str] | None = typer.Argument(
+        None,
+        metavar="RUN",
+        help=N_(
+            "A run's number, `latest`, a campaign's name (its latest run) or CAMPAIGN@OCCURRENCE."
+        ),
+    ),
+    by: str | None = typer.Option(
+        None,
+        "--by",
+        metavar="WHAT",
+        help=N_("Figures by run, campaign, domain, cause, relay, day, hour or a sheet's column."),
+    ),
+    compare: bool = typer.Option(
+        False,
+        "--compare",
+        help=N_("Two runs side by side: the one named, and another or its campaign's one before."),
+    ),
+    campaign: str | None = typer.Option(
+        None, "--campaign", metavar="NAME", help=N_("Only runs of this campaign.")
+    ),
+    since: str | None = typer.Option(
+        None, "--since", metavar="DAY", help=N_("Only runs since this day, such as 2026-09-01.")
+    ),
+    until: str | None = typer.Option(
+        None, "--until", metavar="DAY", help=N_("Only runs before this day.")
+    ),
     format_: str | None = typer.Option(
         None, "--format", "-f", metavar="FORMAT", help=N_("table, json, csv, xlsx or html.")
     ),
@@ -47,6 +77,50 @@ def report(
     """Print or write the report."""
     session = session_of(ctx)
     kind = _choose_format(format_, output, as_json=as_json)
+    named = list(runs or ())
+    is_narrowed = any(it is not None for it in (campaign, since, until))
+    _check_arguments(named, by, compare=compare, is_narrowed=is_narrowed)
+    session.require_ledger()
+    if compare:
+        from notifier.cli.comparison import tell_comparison
+
+        tell_comparison(session, named, kind, output, as_json=as_json)
+    elif by is not None or not named:
+        from notifier.cli.across import scope_of, tell_grouped
+
+        scope = scope_of(session, named[0] if named else None, campaign, since, until)
+        tell_grouped(session, scope, by or "run", kind, output, as_json=as_json)
+    else:
+        _report_run(session, named[0], kind, output, as_json=as_json)
+
+
+def _check_arguments(named: list[str], by: str | None, *, compare: bool, is_narrowed: bool) -> None:
+    """UsageError for what can't be asked for at once."""
+    trouble = step = ""
+    if compare and (by is not None or is_narrowed):
+        trouble = _("--compare takes runs alone, neither --by nor --campaign, --since, --until.")
+    elif len(named) > (2 if compare else 1):
+        trouble = _("There is one argument too many: {argument}").format(argument=named[-1])
+        step = "" if compare else _("--compare sets two runs side by side.")
+    elif named and is_narrowed:
+        trouble = _("A run is named already: --campaign, --since and --until choose among many.")
+    elif not named and compare:
+        trouble = _("{argument} is missing.").format(argument="RUN")
+    elif not named and by is None and not is_narrowed:
+        trouble = _("{argument} is missing.").format(argument="RUN")
+        step = _("Name a run (notifier runs), or say --by run, campaign, domain, cause, day.")
+    if trouble:
+        raise UsageError(
+            trouble,
+            where="notifier report",
+            next_step=step
+            or _("{command} shows how to use it.").format(command="notifier report --help"),
+        )
+
+
+def _report_run(
+    session: Session, run: str, kind: str, output: Path | None, *, as_json: bool
+) -> None:
     run_id = session.find_run_id(run)
     with session.reader() as reader:
         summary = reader.summary(run_id)
@@ -89,22 +163,8 @@ def write_report(
             _write_text(session, reader, summary, kind, stream)
         return None
     path = output or session.workspace.reports_path / f"{summary.campaign}-{summary.id}.{kind}"
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _write_file(session, reader, summary, kind, draft)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as exc:
-        raise UsageError(
-            _("{file} can't be written: {reason}.").format(
-                file=path.name, reason=exc.strerror or exc
-            ),
-            where=str(path),
-            next_step=_("Close it where it is open, or choose another folder."),
-        ) from exc
+    with written_whole(path) as draft:
+        _write_file(session, reader, summary, kind, draft)
     return path
 
 

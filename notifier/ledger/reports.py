@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from notifier.errors import UsageError
 from notifier.ledger import claims, connection
+from notifier.ledger.scope import EVERYTHING, Scope
 from notifier.ledger.spans import sending_seconds
 from notifier.ledger.summaries import (
     AttemptRow,
@@ -55,7 +56,8 @@ SELECT r.id, r.campaign, r.occurrence, r.title, r.relay, r.state, r.reason, r.ro
     r.extra_addresses, r.blank, r.totals, r.rejections, r.started_at, r.finished_at,
     (SELECT json_group_object(c.state, c.count) FROM counter c
         WHERE c.run_id = r.id AND c.count > 0),
-    (SELECT max(t.second) + 1 FROM tick t WHERE t.run_id = r.id), r.left_out
+    (SELECT max(t.second) + 1 FROM tick t WHERE t.run_id = r.id), r.left_out,
+    r.purged_at
 FROM run r
 """
 _DELIVERY = """
@@ -112,9 +114,10 @@ class Reader:
             return self._summary(row)
         raise UsageError(_("There is no run {run}.").format(run=run_id), next_step="notifier runs")
 
-    def runs(self, limit: int = 20) -> list[RunSummary]:
-        """The latest runs, the latest first."""
-        found = self._rows(f"{_SUMMARY} ORDER BY r.id DESC LIMIT ?", limit)
+    def runs(self, limit: int = 20, scope: Scope = EVERYTHING) -> list[RunSummary]:
+        """The latest runs, or the latest of those in the scope, the latest first."""
+        where, values = scope.of_runs()
+        found = self._rows(f"{_SUMMARY} WHERE {where} ORDER BY r.id DESC LIMIT ?", *values, limit)
         return [self._summary(row) for row in list(found)]
 
     def _summary(self, row: Sequence[Any]) -> RunSummary:
@@ -155,6 +158,11 @@ class Reader:
             -1 if limit is None else limit,
         )
         return (_delivery(row) for row in rows)
+
+    def rows_of(self, delivery_id: int) -> list[DeliveryRow]:
+        """The delivery of that number as reports list it; none where it was purged."""
+        found = self._rows(f"{_DELIVERY} {_JOINED} WHERE p.delivery_id = ?", delivery_id)
+        return [_delivery(row) for row in found]
 
     def rejections(self, run_id: int) -> Iterator[Rejection]:
         """The run's rejections in the order of the sheet."""
@@ -250,8 +258,11 @@ class Reader:
         )
         return [_attempt(row) for row in rows]
 
+    def query(self, sql: str, *values: object) -> Iterator[Sequence[Any]]:
+        """The query's rows, read a page at a time; for this room's other files."""
+        return self._rows(sql, *values)
+
     def _rows(self, sql: str, *values: object) -> Iterator[Sequence[Any]]:
-        """The query's rows, read a page at a time."""
         with connection.translated(self._path):
             cursor = self._db.execute(sql, values)
         while True:
@@ -297,6 +308,7 @@ def _summary(row: Sequence[Any], sending: float | None, *, is_being_sent: bool) 
         sending_seconds=sending,
         is_being_sent=is_being_sent,
         left_out=row[17],
+        purged_at=_at(row[18]),
     )
 
 
@@ -370,9 +382,11 @@ def _detail(row: Sequence[Any], attempts: list[AttemptRow]) -> DeliveryDetail:
 def _bucket(second: int, sums: dict[str, int]) -> Bucket:
     accepted = sums.get(State.ACCEPTED, 0)
     refused = sums.get(State.REFUSED, 0) + sums.get(State.EXPIRED, 0)
+    in_doubt = sums.get(State.UNKNOWN, 0)
     return Bucket(
         at=datetime.fromtimestamp(second, UTC),
         accepted=accepted,
         refused=refused,
-        deferred=sum(sums.values()) - accepted - refused,
+        deferred=sum(sums.values()) - accepted - refused - in_doubt,
+        in_doubt=in_doubt,
     )

@@ -47,6 +47,8 @@ class RunSummary:
     is_being_sent: bool = False
     #: Recipients of the sheet that this run was not meant for (`send --only`).
     left_out: int = 0
+    #: When its persons were taken out of the ledger (`ledger purge`); None: they are there.
+    purged_at: datetime | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """What `--json` prints: names that scripts may rely on; instants in ISO 8601, UTC."""
@@ -71,6 +73,7 @@ class RunSummary:
             "sending_seconds": round(self.sending_seconds, 3),
             "messages_per_second": round(self.messages_per_second, 1),
             "is_being_sent": self.is_being_sent,
+            "purged_at": _iso(self.purged_at),
         }
 
 
@@ -202,8 +205,10 @@ class Bucket:
     accepted: int
     #: `refused` and `expired`.
     refused: int
-    #: `deferred`, `unknown` and given back.
+    #: `deferred`, and given back.
     deferred: int
+    #: `unknown`: the link was lost, or the program ended, before the reply was in.
+    in_doubt: int = 0
 
 
 def _iso(at: datetime | None) -> str | None:

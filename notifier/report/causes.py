@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 from notifier.locale import ngettext
 from notifier.model import State
 from notifier.report.advice import advise
+from notifier.report.bars import bar
 from notifier.report.figures import number
+from notifier.report.fills import KIND_OF
 from notifier.report.words import TROUBLED, mark, state_word, tone
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from notifier.ledger.reports import CauseGroup, DeliveryRow, Reader
     from notifier.model import Cause
 
@@ -35,6 +39,8 @@ class Group:
     people: tuple[str, ...]
     #: "and 12 more"; empty where all are named.
     more: str
+    #: Its part of what is shown, as a picture.
+    bar: Markup
 
 
 def group_causes(reader: Reader, run_id: int) -> list[Group]:
@@ -42,7 +48,8 @@ def group_causes(reader: Reader, run_id: int) -> list[Group]:
     found = [it for it in reader.causes(run_id) if it.state in _SHOWN]
     found.sort(key=lambda it: (_SHOWN.index(it.state), -it.count))
     named = _named(reader, run_id) if found else {}
-    return [_group(it, named.get((it.cause, it.state), [])) for it in found]
+    most = max((it.count for it in found), default=0)
+    return [_group(it, named.get((it.cause, it.state), []), most) for it in found]
 
 
 def _named(reader: Reader, run_id: int) -> dict[tuple[Cause | None, State], list[str]]:
@@ -50,7 +57,7 @@ def _named(reader: Reader, run_id: int) -> dict[tuple[Cause | None, State], list
     named: dict[tuple[Cause | None, State], list[str]] = {}
     for row in reader.deliveries(run_id, states=_SHOWN):
         people = named.setdefault((row.cause, row.state), [])
-        if len(people) < MOST_NAMED:
+        if len(people) < MOST_NAMED and row.address:  # else purged, or forgotten
             people.append(_person(row))
     return named
 
@@ -59,7 +66,7 @@ def _person(row: DeliveryRow) -> str:
     return f"{row.name} <{row.address}>" if row.name else row.address
 
 
-def _group(found: CauseGroup, people: list[str]) -> Group:
+def _group(found: CauseGroup, people: list[str], most: int) -> Group:
     advice = advise(found.cause, found.state)
     left = found.count - len(people)
     return Group(
@@ -73,4 +80,5 @@ def _group(found: CauseGroup, people: list[str]) -> Group:
         more=ngettext("and {count} more", "and {count} more", left).format(count=number(left))
         if people and left
         else "",
+        bar=bar({KIND_OF[found.state]: found.count}, most, about=advice.label),
     )

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal, format_percent
 
 from notifier import locale
 from notifier.locale import _
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
     from zoneinfo import ZoneInfo
 
 #: Babel's own medium forms put the time before the date in Vietnamese; offices write it after.
 _MOMENTS = {"vi": "dd/MM/yyyy HH:mm:ss", "en": "d MMM yyyy, HH:mm:ss"}
+_DAYS = {"vi": "EEEEEE dd/MM/yyyy", "en": "EEE d MMM yyyy"}
 _MINUTE = 60
 _HOUR = 3600
 
@@ -29,6 +30,18 @@ def percent(part: int, whole: int) -> str:
     """`90%`, rounded down so that 100% means all."""
     share = 0 if whole == 0 else part * 100 // whole / 100
     return str(format_percent(share, locale=locale.current()))
+
+
+def share(value: float) -> str:
+    """A part of 1 as percent, rounded down so that 100% means all."""
+    whole = int(round(value * 100, 6))  # 0.29 * 100 is a little less than 29
+    return str(format_percent(whole / 100, locale=locale.current()))
+
+
+def day(at: date) -> str:
+    """`Fri 15 Jan 2027`, `T6 15/01/2027`."""
+    language = locale.current()
+    return str(format_date(at, _DAYS[language], locale=language))
 
 
 def moment(at: datetime | None, zone: ZoneInfo) -> str:

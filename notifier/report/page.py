@@ -26,11 +26,14 @@ from markupsafe import Markup
 from notifier import locale
 from notifier.locale import _, ngettext
 from notifier.model import State
-from notifier.report import timeline
+from notifier.report import fills, timeline
 from notifier.report.account import account_of
+from notifier.report.bars import bar
 from notifier.report.causes import group_causes
+from notifier.report.drawing import drawn
 from notifier.report.figures import clock, moment, number
 from notifier.report.head import head_of
+from notifier.report.overview import run_tables
 from notifier.report.words import mark, reply_line, state_word, tone
 
 if TYPE_CHECKING:
@@ -46,6 +49,8 @@ if TYPE_CHECKING:
 
 #: Lines of a list on the page: about 3 MB of HTML, which a phone still opens.
 LONGEST_LIST = 5_000
+#: Domains on the page, the worst first; `report --by domain` has all of them.
+MOST_ROWS = 12
 
 _HERE = Path(__file__).parent
 _NOT_ACCEPTED = tuple(state for state in State if state is not State.ACCEPTED)
@@ -86,13 +91,16 @@ def write_page(
     UsageError where there is no such run.
     """
     summary = reader.summary(run_id)
-    pieces = _template().generate(
-        **_looks(),
+    pieces = template("page.html").generate(
+        **looks(),
         head=head_of(summary, zone, sender),
         causes=group_causes(reader, run_id),
-        rejections=_rejections(reader, summary, longest_list),
+        rejections=_rejections(reader, summary, zone, longest_list),
         account=_account(account_of(summary)),
         chart=timeline.chart(reader.timeline(run_id), zone),
+        patterns=fills.PATTERNS,
+        states=_states(summary),
+        tables=[drawn(it, zone, longest_list=MOST_ROWS) for it in run_tables(reader, summary)],
         recipients=_recipients(reader, summary, zone, longest_list),
         foot=_("Run {run}, written by notifier on {time}.").format(
             run=summary.id, time=moment(now, zone)
@@ -109,7 +117,8 @@ def html(reader: Reader, run_id: int, *, zone: ZoneInfo, now: datetime, sender: 
 
 
 @cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """A page's template, compiled once."""
     environment = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
@@ -118,7 +127,7 @@ def _template() -> Template:
     )
     environment.globals["_"] = _
     environment.filters["commands"] = _commands
-    return environment.get_template("page.html")
+    return environment.get_template(name)
 
 
 def _commands(text: str) -> Markup:
@@ -138,12 +147,22 @@ def _style() -> tuple[Markup, str]:
     return Markup(css), f"sha256-{digest}"  # noqa: S704 - our own file, not data
 
 
-def _looks() -> dict[str, object]:
+def looks() -> dict[str, object]:
+    """What every page needs: its language, its style sheet, and that one's digest."""
     css, digest = _style()
     return {"lang": locale.current(), "css": css, "css_digest": digest}
 
 
-def _rejections(reader: Reader, summary: RunSummary, longest: int) -> dict[str, object]:
+def _states(summary: RunSummary) -> dict[str, object]:
+    """How the run ended, as one bar with its legend."""
+    kinds = fills.by_kind(summary.counts)
+    drawn_bar = bar(kinds, summary.deliveries, height=30, about=_("Recipients")) if kinds else ""
+    return {"bar": drawn_bar, "legend": fills.legend(kinds, kinds)}
+
+
+def _rejections(
+    reader: Reader, summary: RunSummary, zone: ZoneInfo, longest: int
+) -> dict[str, object]:
     shown = min(summary.rejections, longest)
     return {
         "count": number(summary.rejections) if summary.rejections else "",
@@ -152,7 +171,7 @@ def _rejections(reader: Reader, summary: RunSummary, longest: int) -> dict[str, 
             "Nobody of these was mailed. `{command}` writes them into a sheet of their own, the "
             "reason beside each: correct them there, name that sheet in a campaign, and send it."
         ).format(command=f"notifier recipients check {summary.campaign} -o rejected.xlsx"),
-        "note": _left_out(shown, summary.rejections, summary.id),
+        "note": gone_note(summary, zone) or _left_out(shown, summary.rejections, summary.id),
     }
 
 
@@ -211,7 +230,8 @@ def _recipients(
     return {
         "count": number(summary.deliveries),
         "lines": (_line(row, zone, summary.started_at) for row in rows),
-        "note": _left_out(shown, summary.deliveries, summary.id),
+        "note": gone_note(summary, zone) or _left_out(shown, summary.deliveries, summary.id),
+        "is_gone": summary.purged_at is not None,
     }
 
 
@@ -222,6 +242,15 @@ def _listed(reader: Reader, summary: RunSummary, longest: int) -> Iterator[Deliv
     first = reader.deliveries(summary.id, states=_NOT_ACCEPTED, limit=longest)
     then = reader.deliveries(summary.id, states=(State.ACCEPTED,), limit=longest)
     return islice(chain(first, then), longest)
+
+
+def gone_note(summary: RunSummary, zone: ZoneInfo) -> str:
+    """That the run's persons were purged; empty where they were not."""
+    if summary.purged_at is None:
+        return ""
+    return _(
+        "Who they were was purged on {time}; how many there were, and how it ended, stays."
+    ).format(time=moment(summary.purged_at, zone))
 
 
 def _left_out(shown: int, total: int, run_id: int) -> str:

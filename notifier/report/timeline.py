@@ -1,7 +1,6 @@
 """The run's course as a picture: stacked bars in plain SVG, told apart without colour.
 
-What was accepted is plain, what was put off is striped, what was refused is dotted; colours are
-Okabe and Ito's (2008), which stay apart in every common form of colour blindness.
+What fills them is `fills.py`'s; the figures stand below as a table, for those who can't see it.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from markupsafe import Markup
 
 from notifier.locale import _
 from notifier.report.figures import clock, number
+from notifier.report.fills import FILLS, legend, told, word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,31 +22,18 @@ if TYPE_CHECKING:
 
 _WIDTH, _HEIGHT = 560, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 6, 16, 26
-_KINDS = ("accepted", "deferred", "refused")
+_KINDS = ("accepted", "deferred", "in_doubt", "refused")
 
-#: Fills of the three kinds; the page's style sheet colours them.
-PATTERNS = Markup(
-    '<pattern id="stripes" width="6" height="6" patternUnits="userSpaceOnUse" '
-    'patternTransform="rotate(45)"><rect width="6" height="6" class="ground"/>'
-    '<rect width="3" height="6" class="deferred"/></pattern>'
-    '<pattern id="dots" width="5" height="5" patternUnits="userSpaceOnUse">'
-    '<rect width="5" height="5" class="refused"/><circle cx="2.5" cy="2.5" r="1.1" '
-    'class="ground"/></pattern>'
-)
 _BAR = Markup('<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" {fill}/>')
-_FILLS = {
-    "accepted": Markup('class="accepted"'),
-    "deferred": Markup('fill="url(#stripes)"'),
-    "refused": Markup('fill="url(#dots)"'),
-}
 _GRID = Markup(
     '<line class="grid" x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>'
     '<text x="{at}" y="{base:.1f}" text-anchor="end">{label}</text>'
 )
 _TICK = Markup('<text x="{x:.1f}" y="{y}" text-anchor="{anchor}">{label}</text>')
 _PICTURE = Markup(
-    '<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="{told}">'
-    "<defs>{patterns}</defs>{body}</svg>"
+    '<svg class="chart" viewBox="0 0 {width} {height}" role="img" '
+    'aria-labelledby="{name} {name}-d">'
+    '<title id="{name}">{title}</title><desc id="{name}-d">{told}</desc>{body}</svg>'
 )
 
 
@@ -65,15 +52,29 @@ class _Scale:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """The picture, and what its bars add up to, by kind and in the reader's language."""
+    """The picture, its legend, and its figures as rows: a time, then a count of each kind."""
 
     picture: Markup
-    sums: dict[str, str]
+    legend: Markup
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
 
 
 def chart(buckets: Sequence[Bucket], zone: ZoneInfo) -> Chart:
-    """The picture with its sums, for the legend."""
-    return Chart(picture(buckets, zone), _sums(buckets))
+    """The picture with what explains it; only kinds that there are."""
+    sums = _sums(buckets)
+    kinds = [kind for kind in _KINDS if sums[kind]]
+    rows = tuple(
+        (clock(it.at, zone, buckets[0].at), *(number(getattr(it, kind)) for kind in kinds))
+        for it in buckets
+        if _total(it)
+    )
+    return Chart(
+        picture(buckets, zone),
+        legend(kinds, sums),
+        (_("From"), *(word(kind) for kind in kinds)),
+        rows,
+    )
 
 
 def picture(buckets: Sequence[Bucket], zone: ZoneInfo) -> Markup:
@@ -84,7 +85,12 @@ def picture(buckets: Sequence[Bucket], zone: ZoneInfo) -> Markup:
     scale = _Scale(nice_ceiling(highest))
     body = Markup().join([*_grid(scale), *_bars(buckets, scale), *_ticks(buckets, zone)])
     return _PICTURE.format(
-        width=_WIDTH, height=_HEIGHT, told=_told(buckets, zone), patterns=PATTERNS, body=body
+        width=_WIDTH,
+        height=_HEIGHT,
+        name="course-picture",
+        title=_("Course of the run"),
+        told=_told(buckets, zone),
+        body=body,
     )
 
 
@@ -95,7 +101,7 @@ def nice_ceiling(value: int) -> int:
 
 
 def _total(bucket: Bucket) -> int:
-    return bucket.accepted + bucket.deferred + bucket.refused
+    return sum(getattr(bucket, kind) for kind in _KINDS)
 
 
 def _grid(scale: _Scale) -> list[Markup]:
@@ -130,7 +136,7 @@ def _bars(buckets: Sequence[Bucket], scale: _Scale) -> list[Markup]:
                         y=scale.y(below),
                         width=width,
                         height=scale.height(count),
-                        fill=_FILLS[kind],
+                        fill=FILLS[kind],
                     )
                 )
     return bars
@@ -148,14 +154,12 @@ def _ticks(buckets: Sequence[Bucket], zone: ZoneInfo) -> list[Markup]:
 
 
 def _told(buckets: Sequence[Bucket], zone: ZoneInfo) -> str:
-    return _(
-        "From {first} to {last}: {accepted} accepted, {deferred} put off, {refused} refused."
-    ).format(
+    return _("From {first} to {last}: {counts}.").format(
         first=clock(buckets[0].at, zone, buckets[0].at),
         last=clock(buckets[-1].at, zone, buckets[0].at),
-        **_sums(buckets),
+        counts=told(_sums(buckets)),
     )
 
 
-def _sums(buckets: Sequence[Bucket]) -> dict[str, str]:
-    return {kind: number(sum(getattr(it, kind) for it in buckets)) for kind in _KINDS}
+def _sums(buckets: Sequence[Bucket]) -> dict[str, int]:
+    return {kind: sum(getattr(it, kind) for it in buckets) for kind in _KINDS}

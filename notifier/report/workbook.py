@@ -148,10 +148,15 @@ def write_xlsx(
 
     Raises OSError where the file can't be written, LedgerError as the reader does.
     """
+    write_book(path, lambda book: _fill(book, reader, run_id, zone), most_rows=most_rows)
+
+
+def write_book(path: Path, fill: Callable[[Book], None], *, most_rows: int = MOST_ROWS) -> None:
+    """Write the workbook that `fill` puts sheets into; OSError where it can't be written."""
     with path.open("wb") as stream:
         book = Book(Draft(stream), most_rows=most_rows)
         try:
-            _fill(book, reader, run_id, zone)
+            fill(book)
         except BaseException:
             book.abandon()
             raise

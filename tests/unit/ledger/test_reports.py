@@ -190,7 +190,7 @@ def test_the_timeline_has_every_stretch(desk, reader):
     desk.settle(ids[3], worker_id=99)
     assert [it.accepted for it in reader.timeline(run_id, 60)] == [1, *[0] * 8, 1]
     (bucket,) = reader.timeline(run_id, 1)
-    assert (bucket.accepted, bucket.refused, bucket.deferred) == (2, 1, 2)
+    assert (bucket.accepted, bucket.refused, bucket.deferred, bucket.in_doubt) == (2, 1, 1, 1)
     assert reader.timeline(desk.run(1, campaign="other")) == []
 
 
