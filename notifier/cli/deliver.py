@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from notifier.cli.console import facts, heading, print_json, say, suggest
 from notifier.cli.progress import display
+from notifier.cli.purging import purge_by_itself
 from notifier.cli.relays import point_to_sandbox
 from notifier.cli.runs import has_failures, next_steps, tell_summary
 from notifier.cli.words import spell_moment
@@ -52,6 +53,7 @@ def deliver_run(
             print_json(summary.as_dict())
         else:
             tell_outcome(session, reader, summary, ending)
+    purge_by_itself(session)
     is_left = summary.state not in (RunState.FINISHED, RunState.CANCELLED)
     return 1 if is_left or has_failures(summary) else 0
 
