@@ -102,11 +102,14 @@ def purge_by_itself(session: Session) -> int:
     keep = session.workspace.settings.workspace.keep_recipients
     if keep is None or not session.has_ledger():
         return 0
-    with session.ledger() as ledger:
-        old = ledger.keeping.find_old(time.time() - keep)
-        if old.runs:
-            ledger.keeping.purge(old.runs)
-            shrink(ledger.keeping)
+    try:
+        with session.ledger() as ledger:
+            old = ledger.keeping.find_old(time.time() - keep)
+            if old.runs:
+                ledger.keeping.purge(old.runs)
+                shrink(ledger.keeping)
+    except LedgerError:  # locked, or the disk is full: tomorrow, or after the next run
+        return 0
     return len(old.runs)
 
 

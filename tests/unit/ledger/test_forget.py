@@ -14,7 +14,7 @@ LAN, MINH = "Lan@x.example", "minh@x.example"
 
 @pytest.fixture
 def family(desk):
-    """Lan and Minh are the parents of K1, Lan of HS2 too; Lan's name is in many places. The desk."""
+    """Lan and Minh are the parents of K1, Lan of HS2 too; her address is in many places."""
     rows = [
         Recipient(2, "K1", LAN, "Lan", {"Email": f"{LAN}; {MINH}", "Toán": 9.5}),
         Recipient(2, "K1", MINH, "Minh", {"Email": f"{LAN}; {MINH}", "Toán": 9.5}),
