@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import time
 from typing import TYPE_CHECKING
 
 from notifier.errors import GuardError, UsageError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
+    from notifier.ledger.connection import Store
     from notifier.ledger.records import Run
 
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 _ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"
 #: Tokens sorted at once, as a power of two: some 8 MB.
 SORTED_BITS = 17
+#: Seconds between two transactions of a large run: SQLite looks every 100 ms whether it may write.
+GAP = 0.12
 
 
 class TokenMaker:
@@ -201,16 +205,35 @@ def _add_deliveries(
     )
 
 
-def _order_tokens(db: sqlite3.Connection, run_id: int, count: int) -> None:
-    """Write down whose each token is, in order, a range at a time: sorting takes memory."""
+def put_in_order(store: Store, run_id: int) -> None:
+    """Write down whose each token and each address is, before the run is finished enrolling.
+
+    Sorting takes memory, and a million rows take many seconds in which nobody else could write: so
+    a range at a time, each a transaction, with gaps in which others have their turn. Killed in
+    between, it is done again.
+    """
+    with store.alone() as db:
+        if runs.get(db, run_id).state is not RunState.ENROLLING:
+            return
+        count = sum(runs.counts(db, run_id).values())
+        parts = [*_token_parts(run_id, count), *mailboxes.parts(db, run_id, count)]
+    for number, (sql, values) in enumerate(parts):
+        if number and count > 1 << SORTED_BITS:
+            time.sleep(GAP)
+        with store.write() as db:
+            db.execute(sql, values)
+
+
+def _token_parts(run_id: int, count: int) -> list[tuple[str, tuple[object, ...]]]:
     parts = min(len(_ALPHABET), 1 << max(0, count - 1).bit_length() >> SORTED_BITS or 1)
     bounds = [_ALPHABET[at] for at in range(0, len(_ALPHABET), len(_ALPHABET) // parts)]
-    for low, high in zip(bounds, [*bounds[1:], "~"], strict=True):
-        db.execute(
-            "INSERT INTO token (token, delivery_id) SELECT token, delivery_id FROM recipient"
-            " WHERE run_id = ? AND token >= ? AND token < ? ORDER BY token",
-            (run_id, low, high),
-        )
+    sql = (
+        "INSERT OR IGNORE INTO token (token, delivery_id) SELECT token, delivery_id FROM recipient"
+        " WHERE run_id = ? AND token >= ? AND token < ? ORDER BY token"
+    )
+    return [
+        (sql, (run_id, low, high)) for low, high in zip(bounds, [*bounds[1:], "~"], strict=True)
+    ]
 
 
 def finish(
@@ -227,6 +250,8 @@ def finish(
     to: RunState = RunState.ACTIVE,
 ) -> None:
     """Every row is accounted for: the run becomes `to`. GuardError where the sums don't agree.
+
+    After `put_in_order`.
 
     rows + extra addresses = deliveries + rejections + rows folded + recipients left out. They can't
     agree when the sheet was changed after an enrolment that was killed.
@@ -260,6 +285,4 @@ def finish(
         " totals = ?, enrolled_at = ? WHERE id = ?",
         (rows, folded, extra_addresses, left_out, blank, totals, now, run_id),
     )
-    _order_tokens(db, run_id, deliveries)
-    mailboxes.fill(db, run_id, deliveries)
     runs.move(db, run_id, to, "", now)

@@ -202,6 +202,7 @@ class Ledger:
         GuardError unless rows + extra_addresses = deliveries + rejections + folded + left_out,
         those that the run was not meant for.
         """
+        enrolment.put_in_order(self._store, run_id)
         with self._store.write() as db:
             enrolment.finish(
                 db,
@@ -434,6 +435,11 @@ class Ledger:
         """What is known of all relays."""
         with self._store.alone() as db:
             return relays.standing(db, self._clock(), socket.gethostname())
+
+    def granted(self, scope: str, rate: Rate, now: float) -> list[tuple[int, float]]:
+        """What counts against a limit: (permits, until when they may be used), oldest first."""
+        with self._store.write() as db:
+            return permits.granted(db, scope, rate, now)
 
     def used(self, scope: str, rate: Rate, now: float) -> int:
         """How much of a limit is used up, what is granted included."""

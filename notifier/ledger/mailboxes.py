@@ -25,21 +25,24 @@ _FOLDED = (
 )
 
 
-def fill(db: sqlite3.Connection, run_id: int, count: int) -> None:
-    """Put the run's addresses in order; `count` is how many there are.
+def parts(db: sqlite3.Connection, run_id: int, count: int) -> list[tuple[str, tuple[object, ...]]]:
+    """The statements that put the run's addresses in order, a range each; once more does no harm.
 
-    What is without an address, because its person was forgotten, is left out. Reads the index over
-    keys and addresses alone: the rows themselves are ten times as large.
+    `count` is how many there are. What is without an address, because its person was forgotten, is
+    left out. They read the index over keys and addresses alone: the rows themselves are ten times
+    as large.
     """
     bounds = _bounds(db, run_id, -(-count // SORTED)) if count > SORTED else []
+    found = []
     for low, high in zip([None, *bounds], [*bounds, None], strict=True):
         within = " AND folded >= ?" * (low is not None) + " AND folded < ?" * (high is not None)
-        db.execute(
+        sql = (
             "INSERT OR IGNORE INTO mailbox (address, delivery_id)"  # noqa: S608 - constants
             f" SELECT {_FOLDED} AS folded, delivery_id FROM recipient"
-            f" WHERE run_id = ? AND address <> '' {within} ORDER BY 1, 2",
-            (run_id, *(it for it in (low, high) if it is not None)),
+            f" WHERE run_id = ? AND address <> '' {within} ORDER BY 1, 2"
         )
+        found.append((sql, (run_id, *(it for it in (low, high) if it is not None))))
+    return found
 
 
 def _bounds(db: sqlite3.Connection, run_id: int, parts: int) -> list[str]:

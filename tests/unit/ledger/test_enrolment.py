@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 
 import pytest
 
@@ -123,3 +124,28 @@ def test_those_whom_a_run_was_not_meant_for_are_part_of_the_sum(desk, ledger_pat
         summary = reader.summary(run.id)
     assert (summary.rows, summary.deliveries, summary.left_out) == (40, 1, 38)
     assert summary.as_dict()["left_out"] == 38
+
+
+def test_others_may_write_while_a_large_run_is_put_in_order(desk, ledger_path, monkeypatch):
+    """Tokens and addresses are ordered a range at a time; in between another program has its turn.
+
+    Killed in between, it is done again, and nothing is there twice.
+    """
+    turns = []
+
+    def elsewhere(seconds):
+        other = sqlite3.connect(ledger_path, timeout=0, isolation_level=None)
+        other.execute("INSERT INTO suppression VALUES (?, '', '', '', 1.0)", (str(len(turns)),))
+        other.close()
+        turns.append(seconds)
+        if len(turns) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(enrolment, "SORTED_BITS", 2)
+    monkeypatch.setattr(enrolment.time, "sleep", elsewhere)
+    with pytest.raises(KeyboardInterrupt):
+        desk.run(40)
+    assert desk.run(40) == 1
+    assert turns == [enrolment.GAP] * len(turns)
+    assert desk.one("SELECT count(*), count(DISTINCT token) FROM token") == (40, 40)
+    assert desk.one("SELECT count(*) FROM mailbox") == (40,)
