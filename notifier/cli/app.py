@@ -12,6 +12,8 @@ import typer
 
 from notifier import __version__
 from notifier.cli import (
+    alerts,
+    approve,
     audit,
     campaigns,
     control,
@@ -59,6 +61,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., Any], str, str], ...] = (
     ("show", show.show, show.HELP, _RUNS),
     ("history", history.history, history.HELP, _RUNS),
     ("doubt", doubt.doubt, doubt.HELP, _RUNS),
+    ("approve", approve.approve, approve.HELP, _RUNS),
     ("pause", control.pause, control.PAUSE_HELP, _RUNS),
     ("resume", control.resume, control.RESUME_HELP, _RUNS),
     ("retry", control.retry, control.RETRY_HELP, _RUNS),
@@ -74,6 +77,7 @@ _GROUPS: tuple[tuple[str, typer.Typer, str], ...] = (
     ("ledger", ledger.app, _AROUND),
     ("relay", relays.app, _AROUND),
     ("dkim", dkim.app, _AROUND),
+    ("alerts", alerts.app, _AROUND),
 )
 
 

@@ -231,10 +231,13 @@ _WHY: dict[str, str] = {
 
 def tell_selection(selection: Selection, campaign: str) -> None:
     """Print whom the run is meant for and why: who, field, before, after; and the counts."""
-    choice = selection.choice
-    if choice is None:
-        return
-    heading(_("Only {what}").format(what=selection.only))
+    if selection.choice is not None:
+        heading(_("Only {what}").format(what=selection.only))
+        tell_findings(selection, selection.choice, campaign)
+
+
+def tell_findings(selection: Selection, choice: Choice, campaign: str) -> None:
+    """Print the counts, who is concerned by which change, and who is gone."""
     found = {str(finding): count for finding, count in choice.counts.items()}
     terms = {**_TERMS, "failed": N_("tried in vain")} if choice.what == "failed" else _TERMS
     counts = [(_(term), found[word]) for word, term in terms.items() if word in found]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from notifier.cli import options
+from notifier.cli.asked import approval_dict, askers, tell_approval
 from notifier.cli.console import facts, print_json, say, suggest, table
 from notifier.cli.relay_states import standings, tell_standings
 from notifier.cli.session import session_of
@@ -16,6 +17,7 @@ from notifier.model import FINAL_STATES, RunState, State
 from notifier.report.words import run_word
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
     from notifier.cli.session import Session
@@ -44,10 +46,10 @@ def runs(
         say(_("Nothing has been sent from this workspace yet."))
         suggest("notifier campaign list")
     else:
-        _tell_runs(found, session.zone)
+        _tell_runs(found, session.zone, askers(session, found))
 
 
-def _tell_runs(found: list[RunSummary], zone: ZoneInfo) -> None:
+def _tell_runs(found: list[RunSummary], zone: ZoneInfo, asked: Mapping[int, str]) -> None:
     table(
         (
             _("run"),
@@ -64,7 +66,7 @@ def _tell_runs(found: list[RunSummary], zone: ZoneInfo) -> None:
                 it.id,
                 it.campaign,
                 it.occurrence,
-                run_word(it),
+                _told(run_word(it), asked.get(it.id, "")),
                 it.rows,
                 it.counts.get(State.ACCEPTED, 0),
                 spell_moment(it.started_at, zone),
@@ -84,9 +86,13 @@ def status(ctx: typer.Context, run: str = options.RUN, as_json: bool = options.J
         summary = reader.summary(run_id)
     found = standings(session, summary.relay.split(", "))
     if as_json:
-        print_json({**summary.as_dict(), "relays": [it.as_dict() for it in found]})
+        relays = [it.as_dict() for it in found]
+        print_json(
+            {**summary.as_dict(), "approval": approval_dict(session, run_id), "relays": relays}
+        )
     else:
         tell_summary(summary, session.zone)
+        tell_approval(session, run_id)
         if len(found) > 1 or any(it.why or it.connections or it.domains for it in found):
             tell_standings(found, session.zone, title=_("Relays"))
         if not _tell_senders(session, run_id):
@@ -169,10 +175,13 @@ def next_steps(summary: RunSummary) -> list[str]:
     run, counts = summary.id, summary.counts
     if summary.state in (RunState.FINISHED, RunState.CANCELLED):
         return [f"notifier report {run}"]
-    if summary.state is RunState.HELD:
-        return [f"notifier doubt {run}", f"notifier report {run}"]
-    if summary.state is RunState.ENROLLING:
-        return [f"notifier send {summary.campaign} --live"]
+    waits_for = {
+        RunState.HELD: [f"notifier doubt {run}", f"notifier report {run}"],
+        RunState.AWAITING: [f"notifier approve {run}"],
+        RunState.ENROLLING: [f"notifier send {summary.campaign} --live"],
+    }
+    if summary.state in waits_for:
+        return waits_for[summary.state]
     open_states = {it for it in _OPEN if counts.get(it)}
     if open_states == {State.DEFERRED}:  # not due yet: without --watch it would end at once
         return [f"notifier resume {run} --watch"]

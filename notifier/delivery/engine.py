@@ -23,8 +23,10 @@ import time
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from notifier.delivery import events
 from notifier.delivery.fleet import make_sender
 from notifier.delivery.grants import Grants
+from notifier.delivery.guard import Watch
 from notifier.delivery.line import LEASE, Desk, Job, Route, keep_limits, open_line
 from notifier.delivery.progress import Progress
 from notifier.delivery.waiting import happens
@@ -83,6 +85,8 @@ class _Engine:
         self._sender = sender
         self._beat_at = 0.0
         self._shared_at = 0.0
+        job = desk.job
+        self._watch = Watch(desk.ledger, desk.writer, job.run.id, job.stop_rules, job.say_cause)
         self.stop = asyncio.Event()
         self.on_progress: Callable[[Progress], None] | None = None
 
@@ -132,6 +136,7 @@ class _Engine:
             self._beat_at = now
             if not await desk.writer.call(desk.ledger.heartbeat, desk.worker_id):
                 self._sender.drop_claims()
+        await self._watch.look(now)
         run = await desk.writer.call(desk.ledger.get_run, desk.job.run.id)
         return run.state is RunState.ACTIVE
 
@@ -222,7 +227,7 @@ async def deliver(
         except RelayError as exc:
             await _put_down(writer, ledger, worker_id)
             reason = f"{exc.message} {exc.next_step}".strip()
-            is_left = await writer.call(ledger.finish_if_done, job.run.id) is RunState.ACTIVE
+            is_left = await writer.call(_close, job, ledger) is RunState.ACTIVE
             if is_left and (job.pauses or not isinstance(exc, RelayUnreachable)):
                 await writer.call(ledger.set_run_state, job.run.id, RunState.PAUSED, reason)
             raise
@@ -233,7 +238,14 @@ async def deliver(
         await _put_down(writer, ledger, worker_id)
         if job.is_too_late(clock()):
             await writer.call(_expire, job, ledger)
-        return await writer.call(ledger.finish_if_done, job.run.id)
+        return await writer.call(_close, job, ledger)
+
+
+def _close(job: Job, ledger: Ledger) -> RunState:
+    """The run is over where nothing is left of it, and whoever looks after it is told."""
+    state = ledger.finish_if_done(job.run.id)
+    events.tell_ended(ledger, job.run.id)
+    return state
 
 
 def _expire(job: Job, ledger: Ledger) -> None:

@@ -21,6 +21,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from notifier.delivery import events
 from notifier.errors import GuardError, UsageError
 from notifier.ledger.ledger import NewRun
 from notifier.locale import _, ngettext
@@ -91,6 +92,8 @@ def enrol(
     survey: Survey | None = None,
     keeps: Callable[[Recipient], bool] | None = None,
     documents: Iterable[Document] = (),
+    due_at: float | None = None,
+    not_after: float | None = None,
 ) -> Run:
     """Start the run of this occurrence, or go on with it, until every row is in; the run.
 
@@ -98,10 +101,13 @@ def enrol(
     is enrolled twice. `survey` is what `preflight` or a `Surveyed` reading found just before, where
     there was one, so that the sheet is not counted again. `keeps` says whom the run is meant for,
     where that isn't everybody; `documents` are what its messages are made from (`snapshot.py`), and
-    are kept before anybody is due.
+    are kept before anybody is due. `due_at` is when a schedule had planned it, `not_after` when it
+    is too late for it (Unix seconds).
 
     Raises GuardError where expectations are not met, or the sheet is not what the run began with;
-    SheetError and LedgerError as they come. Nothing is due before this returns.
+    SheetError and LedgerError as they come. Nothing is due before this returns; nor after it, where
+    the campaign needs somebody's approval: the run is `awaiting` then, asked for by the ledger's
+    actor, and the operator is told.
     """
     survey = survey or preflight(campaign, roster)
     run = ledger.start_run(
@@ -115,6 +121,9 @@ def enrol(
             source_file=campaign.recipients.file,
             source_digest=survey.digest,
             campaign_yaml=campaign.path.read_text(encoding="utf-8-sig"),
+            kind=campaign.kind,
+            due_at=due_at,
+            not_after=not_after,
         )
     )
     if run.state is not RunState.ENROLLING:
@@ -122,6 +131,8 @@ def enrol(
     _check_same(campaign, run, survey)
     _keep(ledger, run, documents)
     _write(ledger, campaign, Surveyed(roster, keeps), run, survey)
+    if campaign.approval == "required":
+        events.tell_awaiting(ledger, run.id)
     return ledger.get_run(run.id)
 
 
@@ -150,6 +161,7 @@ def _write(ledger: Ledger, campaign: Campaign, reading: Surveyed, run: Run, surv
         left_out=survey.left_out,
         blank=survey.blank,
         totals=survey.totals,
+        asks=campaign.approval == "required",
     )
 
 

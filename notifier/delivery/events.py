@@ -46,6 +46,18 @@ def tell_paused(ledger: Ledger, run_id: int, reason: str) -> bool:
     return ledger.alerts.raise_once(event, AlertKind.PAUSED, text, run_id=run_id, quiet=3600)
 
 
+def tell_too_late(ledger: Ledger, run_id: int, reason: str, count: int) -> bool:
+    """What was left of a run was not sent in time, and never is."""
+    head = ngettext(
+        "Run {run} ({name}) ended too late: {count} message was not sent.",
+        "Run {run} ({name}) ended too late: {count} messages were not sent.",
+        count,
+    ).format(run=run_id, name=_name(ledger.get_run(run_id)), count=count)
+    step = _("Who, and why: {step}").format(step=f"notifier report {run_id}")
+    event, text = f"{AlertKind.PAUSED} run {run_id} {reason}", f"{head}\n{reason}\n{step}"
+    return ledger.alerts.raise_once(event, AlertKind.PAUSED, text, run_id=run_id)
+
+
 def paused_text(run: Run, reason: str, *more: str) -> str:
     """What is told of a run that stopped by itself."""
     head = _("Run {run} ({name}) stopped by itself.").format(run=run.id, name=_name(run))

@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from notifier.delivery.making import Recipe
     from notifier.delivery.window import Hours
     from notifier.delivery.workshop import Workshop
+    from notifier.guards import StopRule
     from notifier.ledger.ledger import Ledger, Run
     from notifier.ledger.writer import Writer
-    from notifier.model import Rate
+    from notifier.model import Cause, Rate
     from notifier.relays import DomainSettings
     from notifier.render.templates import CompiledCampaign
     from notifier.settings import RelaySettings, RetrySettings
@@ -81,6 +82,10 @@ class Job:
     routes: Sequence[Route] = ()
     #: When messages may leave; None: at any time.
     hours: Hours | None = None
+    #: What stops the run by itself (`guard.stop_rules`).
+    stop_rules: Sequence[StopRule] = ()
+    #: A cause in the reader's words; rooms beside this one have them.
+    say_cause: Callable[[Cause], str] = str
     #: Whether the run is paused where its relay can't be reached; else it is left for a later try.
     pauses: bool = True
 

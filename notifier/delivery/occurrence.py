@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date
 
-#: A run in one of these goes on by itself when its campaign is sent again.
-OPEN = frozenset({RunState.ENROLLING, RunState.ACTIVE, RunState.PAUSED})
+#: A run in one of these is what is meant when its campaign is sent again.
+OPEN = frozenset({RunState.ENROLLING, RunState.AWAITING, RunState.ACTIVE, RunState.PAUSED})
 
 
 class KnownRun(Protocol):

@@ -119,6 +119,15 @@ class Archive:
             ).fetchall()
         return [_document(*row) for row in rows]
 
+    def digests(self, run_id: int, role: str) -> dict[str, str]:
+        """The sha256 of each of the run's documents of that role, by its name; no contents."""
+        with connection.translated(self._path):
+            rows = self._db.execute(
+                "SELECT name, digest FROM run_document WHERE run_id = ? AND role = ? ORDER BY name",
+                (run_id, role),
+            ).fetchall()
+        return dict(rows)
+
     def find(self, run_id: int, role: str, name: str) -> Document | None:
         """The run's document of that role and name; None where it has none."""
         with connection.translated(self._path):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notifier.ledger import connection
-from notifier.model import Cause, RunState, State
+from notifier.model import Cause, Recipient, RunState, State, load_context
 
 if TYPE_CHECKING:
     import sqlite3
@@ -126,6 +126,25 @@ class Past:
                 (delivery_id,),
             ).fetchone()
         return None if row is None else PastReply(*row)
+
+    def everybody(self, run_id: int) -> Iterator[Recipient]:
+        """Everybody who is to be mailed in a run, with their row, in the order of the sheet."""
+        with connection.translated(self._path):
+            cursor = self._db.execute(
+                "SELECT p.line, p.key, p.address, p.name, p.context FROM recipient p"
+                " JOIN delivery d ON d.id = p.delivery_id"
+                " WHERE p.run_id = ? AND d.state NOT IN ('suppressed', 'cancelled')"
+                " ORDER BY p.line, p.delivery_id",
+                (run_id,),
+            )
+        while True:
+            with connection.translated(self._path):
+                page = cursor.fetchmany(_PAGE)
+            if not page:
+                return
+            for line, key, address, name, context in page:
+                row, columns, rows = load_context(context)
+                yield Recipient(line, key, address, name, row, columns, rows)
 
     def keys(self, run_id: int) -> Iterator[tuple[str, str, str]]:
         """Key, address and name of everybody in a run, as they are read."""

@@ -91,6 +91,8 @@ def campaign(tmp_path):
         path=path,
         digest="d1",
         expect=None,
+        kind="notice",
+        approval="none",
         recipients=SimpleNamespace(file="data/marks.xlsx"),
     )
 
@@ -121,6 +123,7 @@ def test_every_row_is_enrolled_and_accounted_for(campaign):
         "left_out": 0,
         "blank": 3,
         "totals": 1,
+        "asks": False,
     }
     new = run.new
     assert (new.campaign, new.occurrence, new.relay) == ("grades", "2027-01-15", "main")
