@@ -134,7 +134,9 @@ async def _deliver(job: Job, ledger: Ledger, *, is_quiet: bool, at_most: float |
 
 
 def _count_doubts(ledger: Ledger, job: Job) -> int:
-    return ledger.counts(job.run.id).get(State.UNKNOWN, 0)
+    """Deliveries in doubt, and those that a locked ledger has kept us from calling so."""
+    counts = ledger.counts(job.run.id)
+    return counts.get(State.UNKNOWN, 0) + counts.get(State.SUBMITTING, 0)
 
 
 def tell_outcome(

@@ -106,6 +106,9 @@ class _Engine:
         ticker = asyncio.create_task(self._tick())
         try:
             await self._sender.run()
+        except asyncio.CancelledError:
+            self._desk.writer.hurry()
+            raise
         finally:
             ticker.cancel()
             await asyncio.gather(ticker, return_exceptions=True)

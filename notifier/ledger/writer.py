@@ -181,6 +181,10 @@ class Writer:
             self._filled.notify()
         return await future
 
+    def hurry(self) -> None:
+        """Try a locked ledger no more than SQLite itself does: somebody wants it all to end."""
+        self._hurry.set()
+
     async def drain(self) -> None:
         """Until everything handed over so far is durable; raises LedgerError where it can't be."""
         await self.call(lambda: None)

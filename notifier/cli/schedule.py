@@ -1,0 +1,427 @@
+"""`notifier schedule`: when campaigns are sent by themselves, and what became of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from notifier.cli import options
+from notifier.cli.console import facts, print_json, say, suggest, table
+from notifier.cli.group import Group, add_command, group
+from notifier.cli.session import Session, session_of
+from notifier.cli.words import spell_seconds
+from notifier.errors import NotifierError, UsageError
+from notifier.locale import N_, _
+
+if TYPE_CHECKING:
+    from notifier.campaign import Campaign
+    from notifier.ledger.schedules import Firing, Planned
+    from notifier.schedule.plans import Plan
+    from notifier.timetable import Schedule
+
+HELP = N_(
+    "When campaigns are sent by themselves: `notifier schedule CAMPAIGN` plans one, "
+    "`notifier serve` sends it."
+)
+_SET_HELP = N_(
+    "Plan a campaign: by its own `schedule:`, or by --at, --cron or --every.\n\n"
+    "Times are the campaign's zone's. It takes the place of any plan that the campaign had. "
+    "`notifier serve` must be running when the time comes."
+)
+_LIST_HELP = N_("What is planned, what comes next, and what waits for an answer.")
+_REMOVE_HELP = N_("Plan nothing more of a campaign; runs that have begun go on.")
+_PAUSE_HELP = N_("Start nothing of a campaign until `notifier schedule resume`.")
+_RESUME_HELP = N_("Go on planning a campaign; what would have come meanwhile never comes.")
+_RUN_HELP = N_("Have an occurrence run that was missed, skipped or failed.")
+_SKIP_HELP = N_("Let an occurrence go that was missed or failed.")
+
+_OCCURRENCE: Any = typer.Argument(
+    ..., metavar="OCCURRENCE", help=N_("Its name, as `notifier schedule list` tells it.")
+)
+#: Occurrences that are told of each schedule, and what became of the last ones.
+_NEXT, _PAST = 3, 20
+
+
+class _Schedules(Group):
+    """A group whose first word may be a campaign: `schedule marks` is `schedule set marks`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command; `set` where the word is none."""
+        word = args[0]
+        if word not in self.commands and not word.startswith("-"):
+            return super().resolve_command(ctx, ["set", *args])
+        return super().resolve_command(ctx, args)
+
+
+def set_schedule(
+    ctx: typer.Context,
+    *,
+    campaign: str = options.CAMPAIGN,
+    at: str | None = typer.Option(
+        None,
+        "--at",
+        metavar="WHEN",
+        help=N_("Once: 2027-01-15 07:00; with --every the first time."),
+    ),
+    cron: str | None = typer.Option(
+        None, "--cron", metavar="LINE", help=N_('Again and again: "0 7 * * mon-fri".')
+    ),
+    every: str | None = typer.Option(
+        None, "--every", metavar="TIME", help=N_("Again and again: 12h, 1d, 2w.")
+    ),
+    missed: str | None = typer.Option(
+        None, "--missed", metavar="POLICY", help=N_("What is missed: run, skip or ask.")
+    ),
+    unchanged: str | None = typer.Option(
+        None, "--unchanged", metavar="POLICY", help=N_("An unchanged sheet: send or skip.")
+    ),
+    missing: str | None = typer.Option(
+        None, "--missing", metavar="POLICY", help=N_("A sheet that isn't there: fail or skip.")
+    ),
+    as_json: bool = options.JSON,
+) -> None:
+    """Write the campaign's schedule."""
+    from notifier.schedule.plans import read_plan, usual_missed, write_spec
+    from notifier.wall_clock import spell_instant
+
+    session = session_of(ctx)
+    found = session.campaign(campaign)
+    given = {"at": at, "cron": cron, "every": every}
+    given |= {"missed": missed, "unchanged": unchanged, "missing": missing}
+    schedule = _choose(found, {name: value for name, value in given.items() if value is not None})
+    zone = session.zone_of(found)
+    now = datetime.now(UTC)
+    if next(schedule.occurrences(now, zone, begun=now), None) is None:
+        raise UsageError(
+            _("That time is over: in {zone} it is {time} now.").format(
+                zone=zone, time=spell_instant(now.timestamp(), zone)
+            ),
+            where=found.name,
+            next_step=_("Name a later one: notifier schedule {campaign} --at WHEN").format(
+                campaign=found.name
+            ),
+        )
+    with session.ledger() as ledger:
+        spec = write_spec(schedule, schedule.missed or usual_missed(found.kind), now)
+        ledger.schedules.put(found.name, spec, str(zone))
+        planned = ledger.schedules.find(found.name)
+        is_served = bool(ledger.schedules.servers())
+    assert planned is not None
+    plan = read_plan(planned)
+    if as_json:
+        print_json(_plan_dict(plan, now.timestamp()))
+        return
+    say(_("{campaign} is planned.").format(campaign=found.name), style="bold")
+    facts(
+        [
+            (_("when"), _spell(plan.schedule)),
+            (_("next"), ", ".join(_moments(plan, now.timestamp()))),
+            (_("zone"), str(zone)),
+            (_("if it is missed"), plan.missed),
+        ]
+    )
+    if not is_served:
+        say(_("Nobody serves this workspace now: without that nothing is sent."))
+    suggest(*([] if is_served else ["notifier serve"]), f"notifier plan {found.name}")
+
+
+def _choose(campaign: Campaign, given: dict[str, str]) -> Schedule:
+    """The schedule that the options say, or the campaign's own, with what the options add to it."""
+    from pydantic import ValidationError
+
+    from notifier.complaints import complaints
+    from notifier.timetable import Schedule
+
+    own = campaign.schedule
+    if not given.keys() & {"at", "cron", "every"}:
+        if own is None:
+            raise UsageError(
+                _("{campaign} has no schedule of its own.").format(campaign=campaign.name),
+                where=str(campaign.path),
+                next_step=_(
+                    "Write `schedule:` into it, or say it here: "
+                    "notifier schedule {campaign} --at, --cron or --every"
+                ).format(campaign=campaign.name),
+            )
+        given = {**own.model_dump(mode="json", exclude_none=True), **given}
+    elif own is not None:
+        given = {**own.model_dump(include={"missed", "unchanged", "missing"}), **given}
+    try:
+        return Schedule.model_validate(given)
+    except ValidationError as exc:
+        mistake = complaints(exc, Schedule)[0]
+        key = ".".join(map(str, mistake.path))
+        raise UsageError(
+            mistake.message,
+            where=f"--{key}" if key in given else "notifier schedule",
+            next_step=f"notifier schedule {campaign.name} --help",
+        ) from exc
+
+
+def list_schedules(ctx: typer.Context, as_json: bool = options.JSON) -> int:
+    """Show what is planned; 1 where something waits for an answer or could not be started."""
+    from notifier.ledger.schedules import FiringState
+
+    session = session_of(ctx)
+    planned: list[Planned] = []
+    firings: list[Firing] = []
+    servers = 0
+    if session.has_ledger():
+        with session.ledger() as ledger:
+            planned = ledger.schedules.every()
+            firings = ledger.schedules.firings(limit=_PAST)
+            servers = len(ledger.schedules.servers())
+    waiting = [it for it in firings if it.state in (FiringState.ASKED, FiringState.FAILED)]
+    if as_json:
+        print_json(_list_dict(planned, firings, servers))
+    else:
+        _tell_list(session, planned, firings, servers)
+    return 1 if waiting else 0
+
+
+def _list_dict(planned: list[Planned], firings: list[Firing], servers: int) -> dict[str, Any]:
+    now = datetime.now(UTC).timestamp()
+    return {
+        "served_by": servers,
+        "schedules": [_planned_dict(it, now) for it in planned],
+        "occurrences": [
+            {
+                "campaign": it.campaign,
+                "occurrence": it.occurrence,
+                "due_at": datetime.fromtimestamp(it.due_at, UTC).isoformat(),
+                "state": str(it.state),
+                "note": it.note,
+            }
+            for it in firings
+        ],
+    }
+
+
+def _planned_dict(planned: Planned, now: float) -> dict[str, Any]:
+    from notifier.schedule.plans import read_plan
+
+    try:
+        return _plan_dict(read_plan(planned), now)
+    except UsageError as exc:
+        return {"campaign": planned.campaign, "error": exc.message}
+
+
+def _plan_dict(plan: Plan, now: float) -> dict[str, Any]:
+    coming = plan.upcoming(now, _NEXT)
+    return {
+        "campaign": plan.campaign,
+        "timezone": str(plan.zone),
+        "paused": plan.is_paused,
+        **plan.schedule.model_dump(mode="json", include={"at", "cron", "every"}),
+        "missed": plan.missed,
+        "unchanged": plan.schedule.unchanged,
+        "missing": plan.schedule.missing,
+        "next": [it.astimezone(plan.zone).isoformat() for it in coming],
+    }
+
+
+def _tell_list(
+    session: Session, planned: list[Planned], firings: list[Firing], servers: int
+) -> None:
+    if not planned:
+        say(_("Nothing is planned."))
+        suggest("notifier schedule CAMPAIGN --at WHEN")
+    else:
+        table(
+            (_("campaign"), _("when"), _("next"), _("zone"), _("state")),
+            [_row(session, it) for it in planned],
+        )
+    if firings:
+        say("")
+        table(
+            (_("campaign"), _("occurrence"), _("state"), _("note")),
+            [(it.campaign, it.occurrence, _word(it), it.note) for it in firings],
+        )
+    _tell_questions(firings)
+    if planned and not servers:
+        say(_("Nobody serves this workspace now: without that nothing is sent."))
+        suggest("notifier serve")
+
+
+def _tell_questions(firings: list[Firing]) -> None:
+    from notifier.ledger.schedules import FiringState
+
+    asked = next((it for it in firings if it.state is FiringState.ASKED), None)
+    failed = next((it for it in firings if it.state is FiringState.FAILED), None)
+    for it in filter(None, (asked, failed)):
+        name = f"{it.campaign} {it.occurrence}"
+        suggest(f"notifier schedule run {name}", f"notifier schedule skip {name}")
+
+
+def _row(session: Session, planned: Planned) -> tuple[object, ...]:
+    from notifier.schedule.plans import read_plan
+
+    try:
+        plan = read_plan(planned)
+    except UsageError as exc:
+        return (planned.campaign, "", "", planned.timezone, exc.message)
+    now = datetime.now(UTC).timestamp()
+    coming = ", ".join(_moments(plan, now)) or _("over")
+    state = _("paused") if plan.is_paused else _difference(session, plan)
+    return (plan.campaign, _spell(plan.schedule), coming, str(plan.zone), state)
+
+
+def _difference(session: Session, plan: Plan) -> str:
+    """Whether the campaign's own file says something else since; empty where it doesn't."""
+    try:
+        own = session.campaign(plan.campaign)
+    except NotifierError as exc:
+        return exc.message
+    keys = {"at", "cron", "every"}
+    if own.schedule is None or own.schedule.model_dump(include=keys) == plan.schedule.model_dump(
+        include=keys
+    ):
+        return ""
+    return _("its file says otherwise: notifier schedule {campaign}").format(campaign=plan.campaign)
+
+
+def _moments(plan: Plan, now: float) -> list[str]:
+    if plan.is_paused:
+        return []
+    return [it.astimezone(plan.zone).strftime("%Y-%m-%d %H:%M") for it in plan.upcoming(now, _NEXT)]
+
+
+def _spell(schedule: Schedule) -> str:
+    if schedule.cron is not None:
+        return schedule.cron
+    at = f"{schedule.at:%Y-%m-%d %H:%M}" if schedule.at is not None else ""
+    if schedule.every is None:
+        return at
+    every = _("every {duration}").format(duration=spell_seconds(schedule.every))
+    return _("{every}, from {time} on").format(every=every, time=at) if at else every
+
+
+def _word(firing: Firing) -> str:
+    words = {
+        "due": _("is being started"),
+        "asked": _("missed: run or skip?"),
+        "begun": _("begun"),
+        "skipped": _("skipped"),
+        "failed": _("failed"),
+    }
+    return words[firing.state.value]
+
+
+def remove(
+    ctx: typer.Context, campaign: str = options.CAMPAIGN, as_json: bool = options.JSON
+) -> None:
+    """Take the campaign's schedule away."""
+    session = session_of(ctx)
+    name = _name(session, campaign)
+    with session.ledger() as ledger:
+        _require(name, is_there=ledger.schedules.remove(name))
+    _tell_done(name, _("{campaign} is planned no more."), "removed", as_json=as_json)
+
+
+def pause(
+    ctx: typer.Context, campaign: str = options.CAMPAIGN, as_json: bool = options.JSON
+) -> None:
+    """Pause the campaign's schedule."""
+    session = session_of(ctx)
+    name = _name(session, campaign)
+    with session.ledger() as ledger:
+        _require(name, is_there=ledger.schedules.set_paused(name, is_paused=True))
+    _tell_done(name, _("Nothing of {campaign} is started for now."), "paused", as_json=as_json)
+
+
+def resume(
+    ctx: typer.Context, campaign: str = options.CAMPAIGN, as_json: bool = options.JSON
+) -> None:
+    """Go on with the campaign's schedule."""
+    session = session_of(ctx)
+    name = _name(session, campaign)
+    with session.ledger() as ledger:
+        _require(name, is_there=ledger.schedules.set_paused(name, is_paused=False))
+    _tell_done(name, _("{campaign} is planned again."), "resumed", as_json=as_json)
+
+
+def run_occurrence(
+    ctx: typer.Context,
+    campaign: str = options.CAMPAIGN,
+    occurrence: str = _OCCURRENCE,
+    as_json: bool = options.JSON,
+) -> None:
+    """Have an occurrence run after all."""
+    session = session_of(ctx)
+    name = _name(session, campaign)
+    is_served = _decide(session, name, occurrence, runs=True)
+    _tell_done(name, _("{campaign} is sent as soon as somebody serves."), "due", as_json=as_json)
+    if not is_served and not as_json:
+        suggest("notifier serve")
+
+
+def skip_occurrence(
+    ctx: typer.Context,
+    campaign: str = options.CAMPAIGN,
+    occurrence: str = _OCCURRENCE,
+    as_json: bool = options.JSON,
+) -> None:
+    """Let an occurrence go."""
+    session = session_of(ctx)
+    name = _name(session, campaign)
+    _decide(session, name, occurrence, runs=False)
+    told = _("That occurrence of {campaign} is not sent.")
+    _tell_done(name, told, "skipped", as_json=as_json)
+
+
+def _decide(session: Session, campaign: str, occurrence: str, *, runs: bool) -> bool:
+    """Write down what a person decided; whether somebody serves."""
+    from notifier.ledger.schedules import FiringState
+
+    with session.ledger() as ledger:
+        state = FiringState.DUE if runs else FiringState.SKIPPED
+        note = "" if runs else _("Skipped by hand.")
+        if not ledger.schedules.decide(campaign, occurrence, state, note):
+            raise UsageError(
+                _("Nothing of {campaign} called {occurrence} waits for an answer.").format(
+                    campaign=campaign, occurrence=occurrence
+                ),
+                where=occurrence,
+                next_step="notifier schedule list",
+            )
+        return bool(ledger.schedules.servers())
+
+
+def _name(session: Session, campaign: str) -> str:
+    """The campaign's name; one whose file is gone or wrong keeps the name that was typed."""
+    session.require_ledger()
+    try:
+        return session.campaign(campaign).name
+    except NotifierError:
+        return campaign
+
+
+def _require(campaign: str, *, is_there: bool) -> None:
+    if not is_there:
+        raise UsageError(
+            _("{campaign} is not planned.").format(campaign=campaign),
+            where="notifier schedule",
+            next_step="notifier schedule list",
+        )
+
+
+def _tell_done(campaign: str, text: str, state: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"campaign": campaign, "state": state})
+    else:
+        say(text.format(campaign=campaign))
+
+
+app = group(HELP, cls=_Schedules)
+for _word_of, _function, _text in (
+    ("set", set_schedule, _SET_HELP),
+    ("list", list_schedules, _LIST_HELP),
+    ("remove", remove, _REMOVE_HELP),
+    ("pause", pause, _PAUSE_HELP),
+    ("resume", resume, _RESUME_HELP),
+    ("run", run_occurrence, _RUN_HELP),
+    ("skip", skip_occurrence, _SKIP_HELP),
+):
+    add_command(app, _word_of, _function, _text)
