@@ -88,7 +88,7 @@ def first_of(found: Sequence[PlacedComplaint], kind: type[NotifierError]) -> Not
     steps = [first.complaint.next_step] if first.complaint.next_step else []
     if others:
         count = ngettext("{count} more mistake:", "{count} more mistakes:", len(others))
-        listed = "; ".join(_told(one) for one in others[:_MAX_LISTED])
+        listed = " ".join(_told(one) for one in others[:_MAX_LISTED])
         steps.append(f"{count.format(count=len(others))} {listed}")
     return kind(first.complaint.message, where=first.where, next_step=" ".join(steps))
 

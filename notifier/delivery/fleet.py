@@ -271,7 +271,7 @@ class Fleet:
         if any(trouble is None for trouble in troubles):
             self._supply.stir()
             return True
-        self._supply.fail(_all_down([it for it in troubles if it is not None]))
+        self._supply.fail(_all_down(self._branches))
         return False
 
     def _listen(self) -> None:
@@ -298,7 +298,10 @@ async def _troubles(desk: Desk) -> list[Trouble]:
     return (await desk.writer.call(desk.ledger.relay_standing)).troubles
 
 
-def _all_down(troubles: Sequence[RelayError]) -> RelayError:
+def _all_down(branches: Sequence[Branch]) -> RelayError:
+    """The error for a run none of whose relays can be used."""
+    troubles = [it.trouble for it in branches if it.trouble is not None]
+    names = [it.line.name for it in branches]
     first = troubles[0]
     return RelayUnreachable(
         _("None of the relays can be used: {reasons}").format(
@@ -306,8 +309,10 @@ def _all_down(troubles: Sequence[RelayError]) -> RelayError:
         ),
         stage=first.stage,
         reply=first.reply,
-        where=first.where,
-        next_step=first.next_step,
+        where=_("relays {relays}").format(relays=", ".join(names)),
+        next_step=_("Try each of them out: {commands}.").format(
+            commands=", ".join(f"notifier relay check {name}" for name in names)
+        ),
     )
 
 

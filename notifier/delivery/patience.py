@@ -15,6 +15,7 @@ from notifier.delivery.verdict import judge
 from notifier.errors import RelayRefused
 from notifier.locale import _
 from notifier.model import Outcome, Scope, Stage, State
+from notifier.stages import word
 
 if TYPE_CHECKING:
     from notifier.model import Submission
@@ -80,8 +81,8 @@ class Patience:
             ),
             stage=submission.stage,
             reply=reply,
-            where=_("relay {relay}, at {stage}").format(
-                relay=self._relay, stage=submission.stage.value
+            where=_("relay {relay}, step: {stage}").format(
+                relay=self._relay, stage=word(submission.stage)
             ),
             next_step=_("Nobody's attempt was used up. Mend it, then resume the run."),
         )

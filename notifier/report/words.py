@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from notifier import stages
 from notifier.locale import N_, _, ngettext
-from notifier.model import RunState, Stage, State
+from notifier.model import RunState, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from notifier.ledger.reports import DeliveryRow, RunSummary
+    from notifier.model import Stage
 
 _STATES: dict[State, str] = {
     State.PENDING: N_("waiting"),
@@ -34,22 +36,6 @@ _RUN_STATES: dict[RunState, str] = {
     RunState.HELD: N_("waiting for a decision"),
     RunState.CANCELLED: N_("cancelled"),
     RunState.FINISHED: N_("finished"),
-}
-_STAGES: dict[Stage, str] = {
-    Stage.ASSEMBLE: N_("making the message"),
-    Stage.CONNECT: N_("connecting"),
-    Stage.GREETING: N_("greeting"),
-    Stage.EHLO: N_("introduction (EHLO)"),
-    Stage.STARTTLS: N_("turning TLS on (STARTTLS)"),
-    Stage.TLS: N_("agreeing on TLS"),
-    Stage.AUTH: N_("signing in (AUTH)"),
-    Stage.MAIL: N_("sender (MAIL)"),
-    Stage.RCPT: N_("recipient (RCPT)"),
-    Stage.DATA: N_("start of the message (DATA)"),
-    Stage.BODY: N_("end of the message"),
-    Stage.RSET: N_("starting anew (RSET)"),
-    Stage.NOOP: N_("sign of life (NOOP)"),
-    Stage.QUIT: N_("leaving (QUIT)"),
 }
 #: States that somebody should look at, worst first.
 TROUBLED: tuple[State, ...] = (
@@ -102,7 +88,7 @@ def run_state_word(state: RunState) -> str:
 
 def stage_word(stage: Stage) -> str:
     """The step of a conversation with a relay, as people say it."""
-    return _(_STAGES[stage])
+    return stages.word(stage)
 
 
 def run_word(summary: RunSummary) -> str:

@@ -15,6 +15,7 @@ message that was in it; nothing is called after that.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import re
 import socket
@@ -63,12 +64,49 @@ class Listener(Protocol):
         """The connection is over (None: after QUIT); `fates` of the messages, the oldest first."""
 
 
+class Links:
+    """Connections whose sockets are open."""
+
+    def __init__(self) -> None:
+        self._open: set[Connection] = set()
+        self._gone = asyncio.Event()
+        self._gone.set()
+
+    def add(self, connection: Connection) -> None:
+        """Its socket is open."""
+        self._open.add(connection)
+        self._gone.clear()
+
+    def discard(self, connection: Connection) -> None:
+        """Its socket is closed."""
+        self._open.discard(connection)
+        if not self._open:
+            self._gone.set()
+
+    async def gone(self, seconds: float) -> None:
+        """Until none is left, or for so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._gone.wait()
+
+    def hang_up(self) -> None:
+        """Close what is left without more ado."""
+        for connection in tuple(self._open):
+            connection.hang_up()
+
+
 class Connection(asyncio.Protocol):
     """A connection to a relay; made by `dialler.Dialler.dial`."""
 
     def __init__(
-        self, account: Account, relay: RelaySettings, make_session: Callable[[str], Session]
+        self,
+        account: Account,
+        relay: RelaySettings,
+        make_session: Callable[[str], Session],
+        links: Links | None = None,
     ) -> None:
+        """`links`: it is among these as long as its socket is open."""
+        self._links = links or Links()
         self._account = account
         self._relay = relay
         self._make_session = make_session
@@ -96,6 +134,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is there (and TLS, where implicit): wait for the greeting."""
+        self._links.add(self)
         self._transport = transport
         name = self._relay.helo_name or own_name(transport.get_extra_info("sockname"))
         self.session = self._make_session(name)
@@ -122,6 +161,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The link is gone."""
+        self._links.discard(self)
         if not self.is_over:
             stage = self.session.stage
             error = (
@@ -168,6 +208,10 @@ class Connection(asyncio.Protocol):
         """Take leave politely; `ended(None, [])` follows soon."""
         self.session.quit()
         self.flush()
+
+    def hang_up(self) -> None:
+        """It is over, and its socket is not closed yet: close it without more ado."""
+        self._transport.abort()
 
     def abort(self, error: RelayError) -> None:
         """Close at once; `ended` is called before this returns."""

@@ -15,7 +15,7 @@ from notifier.errors import RelayError
 from notifier.model import Stage
 from notifier.smtp import troubles
 from notifier.smtp.account import Account
-from notifier.smtp.connection import Connection
+from notifier.smtp.connection import Connection, Links
 from notifier.smtp.ladder import Ladder
 from notifier.smtp.oauth import TokenKeeper
 from notifier.smtp.protocol import Session
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 _DROPPED = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 
 
+#: Seconds for the relay's part in closing TLS, and then for the system's.
+GRACE, LAST = 1.0, 0.1
+
+
 class Dialler:
     """Makes connections to one relay."""
 
@@ -43,6 +47,8 @@ class Dialler:
         #: What its connections learn of the relay's ways, and go by.
         self.ladder = ladder or Ladder.of(self.account)
         self._relay = relay
+        #: Those whose sockets are open.
+        self._links = Links()
         self._tokens = TokenKeeper.of(relay, self.account)
         self._context = None if relay.tls == "none" else make_context(relay, self.account)
 
@@ -57,6 +63,16 @@ class Dialler:
             lambda token: self._dial(replace(self.account, token=token), trace)
         )
 
+    async def close(self) -> None:
+        """Wait until the sockets of connections that are over are closed.
+
+        TLS takes its leave with a word and waits for one. A loop that ends meanwhile breaks that
+        off in the middle, which uvloop answers with an error.
+        """
+        await self._links.gone(GRACE)
+        self._links.hang_up()
+        await self._links.gone(LAST)
+
     async def _dial(self, account: Account, trace: Callable[[str, str], None] | None) -> Connection:
         """Again at once where the relay flunks the test before whole messages."""
         while True:
@@ -64,6 +80,7 @@ class Dialler:
                 account,
                 self._relay,
                 lambda name: Session(account, name, trace=trace, ladder=self.ladder),
+                self._links,
             )
             try:
                 return await self._open(connection)

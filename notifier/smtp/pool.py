@@ -285,6 +285,7 @@ class Pool:
         if self._deferred:
             await asyncio.wait(self._deferred, timeout=PATIENCE)
             await asyncio.sleep(0)  # their callbacks settle
+        await self._dialler.close()
 
     def _step_down(self, note: str) -> None:
         """The relay can't take what was sent in a row: connections begin anew, a step lower."""

@@ -12,7 +12,7 @@ from notifier.smtp.dialler import Dialler
 from notifier.smtp.envelope import NO_CAPABILITIES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from notifier.model import Submission
     from notifier.settings import RelaySettings
@@ -85,17 +85,24 @@ async def check(relay: RelaySettings) -> Transcript:
         found.lines.append(f"{side}: {line}")
 
     try:
+        await _try(dialler, found, note)
+    finally:
+        await dialler.close()
+    return found
+
+
+async def _try(dialler: Dialler, found: Transcript, note: Callable[[str, str], None]) -> None:
+    try:
         connection = await dialler.dial(note)
     except RelayError as exc:
         found.error = exc
-        return found
+        return
     found.note = dialler.ladder.note
     found.capabilities = connection.session.capabilities
     found.mechanism = connection.session.mechanism
-    found.is_signed_in = account.signs_in
+    found.is_signed_in = dialler.account.signs_in
     _note_tls(connection, found)
     await _leave(connection)
-    return found
 
 
 def _note_tls(connection: Connection, found: Transcript) -> None:

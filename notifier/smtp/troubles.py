@@ -13,6 +13,7 @@ from notifier.errors import (
 )
 from notifier.locale import _
 from notifier.model import Stage
+from notifier.stages import word
 
 if TYPE_CHECKING:
     from notifier.model import Reply
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def place(account: Account, stage: Stage) -> str:
     """Where it happened."""
-    return _("relay {relay}, at {stage}").format(relay=account.name, stage=stage.value)
+    return _("relay {relay}, step: {stage}").format(relay=account.name, stage=word(stage))
 
 
 def ended(sentence: str) -> str:

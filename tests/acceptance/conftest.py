@@ -7,8 +7,10 @@ import io
 import json
 import os
 import signal
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -150,6 +152,78 @@ def make_mailbox(tmp_path):
 def mailbox(make_mailbox):
     """A running sandbox without rules."""
     return make_mailbox()
+
+
+class SmallRelay(socketserver.ThreadingTCPServer):
+    """Takes everything, slowly, one command after the other, and counts its open connections."""
+
+    daemon_threads = True
+    #: Seconds for a message.
+    pace = 0.02
+
+    def __init__(self):
+        self.received = []
+        self.open_now = self.most_open = 0
+        self.lock = threading.Lock()
+        super().__init__(("127.0.0.1", 0), _Caller)
+
+    @property
+    def port(self):
+        """The port that it listens on."""
+        return self.server_address[1]
+
+    def enter(self):
+        """One more is there."""
+        with self.lock:
+            self.open_now += 1
+            self.most_open = max(self.most_open, self.open_now)
+
+    def leave(self):
+        """One has taken its leave: before it hears that it may."""
+        with self.lock:
+            self.open_now -= 1
+
+
+class _Caller(socketserver.StreamRequestHandler):
+    """One connection."""
+
+    def handle(self):
+        self.server.enter()
+        self.is_gone = False
+        try:
+            self.wfile.write(b"220 small.example\r\n")
+            while line := self.rfile.readline():
+                self.wfile.write(self.answer(line.decode().strip()))
+        finally:
+            if not self.is_gone:
+                self.server.leave()
+
+    def answer(self, line):
+        """The reply to a command."""
+        if line == "DATA":
+            self.wfile.write(b"354 go on\r\n")
+            while self.rfile.readline() != b".\r\n":
+                pass
+            time.sleep(self.server.pace)  # as long as a relay far away
+            self.server.received.append(self.address)
+        elif line.startswith("RCPT"):
+            self.address = line.partition("<")[2].partition(">")[0]
+        elif line == "QUIT":
+            self.is_gone = True
+            self.server.leave()
+            return b"221 bye\r\n"
+        return b"250 ok\r\n"
+
+
+@pytest.fixture
+def small_relay():
+    """A running one."""
+    with SmallRelay() as relay:
+        thread = threading.Thread(target=relay.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield relay
+        relay.shutdown()
+        thread.join()
 
 
 @pytest.fixture

@@ -59,6 +59,20 @@ def test_two_at_once_mail_everybody_once(make_school, mailbox):
     assert_each_once(mailbox, summary, PUPILS)
 
 
+def test_two_campaigns_at_once_share_a_relays_connections(make_school, small_relay):
+    """Two processes, one relay of two connections: it never has more, and both runs finish."""
+    school = make_school(small_relay.port, pupils=80, relay="max_connections = 2")
+    text = (school.root / "campaigns/marks.yaml").read_text(encoding="utf-8")
+    school.write("campaigns/again.yaml", text)
+    both = [school.start("send", name, "--live", "--json") for name in ("marks", "again")]
+    assert [process.wait(60) for process in both] == [0, 0]
+    assert small_relay.most_open == 2
+    for name in ("marks", "again"):
+        _code, summary = school.json("status", name)
+        assert summary["counts"] == {"accepted": 80}
+    assert set(Counter(small_relay.received).values()) == {2}
+
+
 def test_paused_from_elsewhere_it_stops(make_school, make_mailbox):
     """`pause` in another window ends the sending; `resume` finishes the run."""
     mailbox = make_mailbox({"match": "*", "action": "delay", "seconds": 0.02})

@@ -259,6 +259,8 @@ def test_when_all_are_down_the_run_is_paused_with_every_reason(school, relays):
 
     error = asyncio.run(scene())
     assert "nor here" in error.message
+    for name in ("main", "backup"):
+        assert f"notifier relay check {name}" in error.next_step
     paused = school.ledger.get_run(run.id)
     assert paused.state is RunState.PAUSED
     assert "None of the relays" in paused.reason

@@ -146,4 +146,4 @@ def test_one_error_names_all_mistakes_in_the_files_order():
     ]
     error = first_of(placed, SettingsError)
     assert error.message == "from is missing."
-    assert "2 more mistakes: f, line 7: inner.number must be a whole number.; " in error.next_step
+    assert "2 more mistakes: f, line 7: inner.number must be a whole number. " in error.next_step

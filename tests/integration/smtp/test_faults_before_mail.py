@@ -35,7 +35,7 @@ def _told(error):
     """What people see of it."""
     assert isinstance(error, RelayError)
     assert error.message
-    assert error.where.startswith("relay main, at ")
+    assert error.where.startswith("relay main, step: ")
     assert error.next_step
     return f"{error} {error!r} {error.as_dict()}"
 
