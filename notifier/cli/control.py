@@ -52,10 +52,16 @@ def pause(ctx: typer.Context, run: str = options.RUN, as_json: bool = options.JS
     _tell(session, run_id, as_json=as_json, step=f"notifier resume {run_id}")
 
 
-def resume(
+def resume(  # noqa: PLR0917 - Typer's parameters are the command's
     ctx: typer.Context,
     run: str = options.RUN,
     watch: bool = options.WATCH,
+    ignore_stop_if: bool = typer.Option(
+        False,
+        "--ignore-stop-if",
+        help=N_("Send it to the end, whatever is refused: stop_if doesn't stop it any more."),
+    ),
+    anytime: bool = options.ANYTIME,
     as_json: bool = options.JSON,
 ) -> int:
     """Go on with the run, here and now."""
@@ -65,7 +71,9 @@ def resume(
     run_id = session.find_run_id(run)
     with session.ledger() as ledger:
         ledger.resume(run_id)
-    return deliver_run(session, run_id, waits=watch, as_json=as_json)
+        if ignore_stop_if:
+            ledger.brakes.take_off(run_id)
+    return deliver_run(session, run_id, waits=watch, as_json=as_json, anytime=anytime)
 
 
 def cancel(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from notifier.cli.console import facts, heading, print_json, say, suggest
+from notifier.cli.hours import tell_window, wait_for_window
 from notifier.cli.progress import display
 from notifier.cli.purging import purge_by_itself
 from notifier.cli.relays import point_to_sandbox
@@ -16,6 +18,8 @@ from notifier.locale import _, ngettext
 from notifier.model import RunState, State
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from notifier.cli.session import Session
     from notifier.delivery.engine import Job
     from notifier.delivery.workshop import Workshop
@@ -40,13 +44,22 @@ class Ending:
 
 
 def deliver_run(
-    session: Session, run_id: int, *, waits: bool, as_json: bool, workshop: Workshop | None = None
+    session: Session,
+    run_id: int,
+    *,
+    waits: bool,
+    as_json: bool,
+    workshop: Workshop | None = None,
+    anytime: bool = False,
 ) -> int:
     """Send what is due of a run and tell how it went; 1 where something is left or failed.
 
-    Raises RelayError where the relay can't be used: the run is paused then.
+    `anytime`: although its window is closed, or it is too late. Raises RelayError where the relay
+    can't be used: the run is paused then.
     """
-    ending = deliver_due(session, run_id, waits=waits, is_quiet=as_json, workshop=workshop)
+    ending = deliver_due(
+        session, run_id, waits=waits, is_quiet=as_json, workshop=workshop, anytime=anytime
+    )
     with session.reader() as reader:
         summary = reader.summary(run_id)
         if as_json:
@@ -66,12 +79,16 @@ def deliver_due(
     is_quiet: bool,
     at_most: float | None = None,
     workshop: Workshop | None = None,
+    anytime: bool = False,
 ) -> Ending:
     """Send what is due of a run, for `at_most` so many seconds; whether somebody interrupted it."""
     from notifier.cli.interrupt import run_async
 
-    with session.ledger() as ledger:
-        job = replace(make_job(session, ledger, run_id, waits=waits), workshop=workshop)
+    with session.ledger() as ledger, telling(session, ledger):
+        if anytime:
+            ledger.schedules.lift_deadline(run_id)
+        job = make_job(session, ledger, run_id, waits=waits, anytime=anytime)
+        job = replace(job, workshop=workshop)
         try:
             return run_async(_deliver(job, ledger, is_quiet=is_quiet, at_most=at_most))
         except RelayError as exc:
@@ -82,21 +99,45 @@ def deliver_due(
             raise
 
 
+@contextmanager
+def telling(session: Session, ledger: Ledger) -> Iterator[None]:
+    """Whatever comes of it, the operator is told at the end, of what waited before, too."""
+    from notifier.delivery.telling import tell_operator
+
+    try:
+        yield
+    finally:
+        tell_operator(ledger, session.workspace)
+
+
 def _sentence(text: str) -> str:
     return text if not text or text.endswith((".", "!", "?")) else f"{text}."
 
 
-def make_job(session: Session, ledger: Ledger, run_id: int, *, waits: bool) -> Job:
-    """What the engine needs to go on with a run."""
+def make_job(
+    session: Session, ledger: Ledger, run_id: int, *, waits: bool, anytime: bool = False
+) -> Job:
+    """What the engine needs to go on with a run.
+
+    UsageError or GuardError where it needs somebody's approval, and has none that holds.
+    """
+    from notifier.cli.asked import todays
+    from notifier.delivery.approval import check_approved
     from notifier.delivery.engine import Job
+    from notifier.delivery.guard import stop_rules
+    from notifier.report.advice import advise
 
     run = ledger.get_run(run_id)
     campaign = session.campaign(run.campaign)
     recipe = session.recipe(campaign)
     routes = session.routes(campaign, run.relay)
+    compiled = recipe.compile()
+    check_approved(ledger, run, lambda: todays(session, run, campaign, compiled))
     return Job(
         run=run,
-        compiled=recipe.compile(),
+        compiled=compiled,
+        stop_rules=stop_rules(campaign),
+        say_cause=lambda cause: advise(cause).label,
         recipe=recipe,
         workers=session.workspace.settings.limits.assembly_processes,
         relay=routes[0].relay,
@@ -106,6 +147,7 @@ def make_job(session: Session, ledger: Ledger, run_id: int, *, waits: bool) -> J
         slowdowns=session.workspace.settings.slowdown,
         resends_doubt=campaign.on_doubt == "resend",
         waits=waits,
+        hours=session.hours(campaign, anytime=anytime),
     )
 
 
@@ -124,6 +166,9 @@ async def _deliver(job: Job, ledger: Ledger, *, is_quiet: bool, at_most: float |
     with display(quiet=is_quiet) as shown, stop_on_interrupt(stop) as interruption:
         try:
             await deliver(job, ledger, stop=stop, on_progress=shown.show)
+            while await wait_for_window(job, ledger, stop, shown.show):
+                job = replace(job, workshop=None)  # those workers ended with the evening
+                await deliver(job, ledger, stop=stop, on_progress=shown.show)
         except asyncio.CancelledError:
             if not interruption.is_cut:
                 raise
@@ -147,7 +192,9 @@ def tell_outcome(
     tell_causes(reader, summary.id)
     if ending is not None and ending.was_interrupted:
         say(_spell_ending(ending))
-    _tell_deferred(session, summary)
+    if not tell_window(session, summary):
+        _tell_deferred(session, summary)
+    _tell_stop(session, summary)
     steps = next_steps(summary)
     report = f"notifier report {summary.id}"
     suggest(*steps, report)
@@ -165,6 +212,18 @@ def _spell_ending(ending: Ending) -> str:
         " the rest waits in the ledger.",
         ending.in_doubt,
     ).format(count=ending.in_doubt)
+
+
+def _tell_stop(session: Session, summary: RunSummary) -> None:
+    """Say how to go on with a run that stopped itself."""
+    from notifier.delivery.guard import spell_going_on
+
+    if summary.state is not RunState.PAUSED:
+        return
+    with session.ledger() as ledger:
+        has_stopped = ledger.brakes.has_stopped(summary.id)
+    if has_stopped:
+        say(spell_going_on(summary.id))
 
 
 def tell_causes(reader: Reader, run_id: int) -> None:

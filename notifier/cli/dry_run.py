@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from notifier.cli.console import facts, heading, print_json, say, suggest, table
 from notifier.cli.corrections import idle_sentence, tell_selection
 from notifier.cli.examination import tell_notes, tell_problems
+from notifier.cli.hours import tell_when
 from notifier.cli.routes import facts_of_routes
 from notifier.cli.words import counts_line, spell_seconds
 from notifier.locale import _
@@ -35,6 +36,8 @@ def tell_dry_run(plan: Plan, *, as_json: bool) -> int:
     _tell_first(plan)
     _tell_notes(plan)
     tell_problems(plan.found)
+    if plan.surprise is not None:
+        say("", plan.surprise.message, style="yellow")
     _tell_next(plan)
     return 0 if plan.found.is_ready else 1
 
@@ -99,13 +102,7 @@ def _tell_next(plan: Plan) -> None:
         return
     if plan.through == SANDBOX:
         say(_("It goes to the sandbox: have `notifier sandbox` running in a second window."))
-    if plan.campaign.schedule or plan.campaign.window:
-        say(
-            _(
-                "`schedule` and `window` are noted, and nothing waits for them yet: "
-                "it leaves at once."
-            )
-        )
+    tell_when(plan)
     command = shlex.join(["notifier", "send", name, *plan.repeated, "--live"])
     say(_("Send it with: {command}").format(command=command))
 

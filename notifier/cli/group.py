@@ -81,10 +81,10 @@ def _speak_help(option: Any) -> Any:
     return option
 
 
-def group(help_text: str) -> typer.Typer:
+def group(help_text: str, cls: type[Group] = Group) -> typer.Typer:
     """A group of commands (`campaign`, `suppress`, ...); `help_text` is marked with `N_`."""
     return typer.Typer(
-        cls=Group,
+        cls=cls,
         help=help_text,
         no_args_is_help=True,
         add_completion=False,

@@ -21,6 +21,11 @@ RELAY: Any = typer.Option(
     None, "--relay", metavar="NAME", help=N_("Submit through this relay instead of the campaign's.")
 )
 YES: Any = typer.Option(False, "--yes", "-y", help=N_("Don't ask; go on."))
+ANYTIME: Any = typer.Option(
+    False,
+    "--anytime",
+    help=N_("Send although the campaign's window is closed, or it is too late (not_after)."),
+)
 WATCH: Any = typer.Option(
     False, "--watch", help=N_("Stay until deferred messages have been tried again, too.")
 )

@@ -89,9 +89,13 @@ class Plan:
     @property
     def seconds(self) -> float:
         """How long the limits make it take at least."""
-        from notifier.delivery.throttle import least_seconds
+        from notifier.cli.plan import channels_of
+        from notifier.delivery.forecast import forecast
+        from notifier.delivery.window import Hours
 
-        return least_seconds(self.left, self.rates)
+        limits, ceiling = channels_of(self.routes), self.campaign.rate
+        hours = Hours(None, UTC)  # as long as it is open
+        return forecast(self.left, limits, hours=hours, start=0.0, ceiling=ceiling).seconds
 
     def as_dict(self) -> dict[str, Any]:
         """What a dry run's `--json` prints: the keys of a run, and what is only known before."""

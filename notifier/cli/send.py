@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from notifier.cli import corrections, options
+from notifier.cli.approve import tell_awaiting
 from notifier.cli.console import print_json, say, suggest
 from notifier.cli.control import confirm
 from notifier.cli.dry_run import once_more, tell_dry_run
+from notifier.cli.hours import deadline_of
 from notifier.cli.planning import Plan, guard, make_plan
 from notifier.cli.runs import next_steps, tell_summary
 from notifier.cli.session import Session, session_of
@@ -46,6 +48,12 @@ def send(
     ),
     only: str | None = typer.Option(None, "--only", metavar="WHOM", help=corrections.HELP),
     relay: str | None = options.RELAY,
+    anytime: bool = options.ANYTIME,
+    yes_many: bool = typer.Option(
+        False,
+        "--yes-many",
+        help=N_("It is right that there are far more, or far fewer, recipients than usual."),
+    ),
     as_json: bool = options.JSON,
 ) -> int:
     """Plan a run; with --live enrol and deliver it."""
@@ -61,14 +69,33 @@ def send(
     if not live or plan.is_idle:
         return tell_dry_run(plan, as_json=as_json)
     guard(plan)
+    not_after = None if anytime else deadline_of(session, plan)
     if plan.choice.is_over and plan.run is not None:
         return _tell_over(session, plan, plan.run, as_json=as_json)
-    if not yes and not as_json and sys.stdin.isatty():
+    if plan.run is not None and plan.run.state is RunState.AWAITING:
+        return tell_awaiting(session, plan.run.id, as_json=as_json)
+    asks = not as_json and sys.stdin.isatty()
+    if plan.surprise is not None and not yes_many:
+        if not asks:
+            raise plan.surprise
+        confirm(_("{message} Go on all the same?").format(message=plan.surprise.message))
+    if not yes and asks:
         confirm(_question(plan))
-    return go_live(session, plan, waits=watch, as_json=as_json)
+    if plan.needs_approval:
+        run_id = enrol_run(session, plan, not_after=not_after)
+        return tell_awaiting(session, run_id, as_json=as_json)
+    return go_live(
+        session, plan, waits=watch, as_json=as_json, anytime=anytime, not_after=not_after
+    )
 
 
 def _question(plan: Plan) -> str:
+    if plan.needs_approval:
+        return ngettext(
+            "Ask for {count} message through {relay} to be approved?",
+            "Ask for {count} messages through {relay} to be approved?",
+            plan.left,
+        ).format(count=plan.left, relay=plan.through)
     return ngettext(
         "Send {count} message through {relay} now?",
         "Send {count} messages through {relay} now?",
@@ -76,8 +103,19 @@ def _question(plan: Plan) -> str:
     ).format(count=plan.left, relay=plan.through)
 
 
-def go_live(session: Session, plan: Plan, *, waits: bool, as_json: bool) -> int:
-    """Enrol the run, or go on with it, and deliver what is due."""
+def go_live(
+    session: Session,
+    plan: Plan,
+    *,
+    waits: bool,
+    as_json: bool,
+    anytime: bool = False,
+    not_after: float | None = None,
+) -> int:
+    """Enrol the run, or go on with it, and deliver what is due.
+
+    `anytime`: although its window is closed; `not_after`: not when it is too late (Unix seconds).
+    """
     from contextlib import closing, nullcontext
 
     from notifier.cli.deliver import deliver_run
@@ -93,12 +131,23 @@ def go_live(session: Session, plan: Plan, *, waits: bool, as_json: bool) -> int:
             allowed=session.workspace.settings.limits.assembly_processes,
         )
     with closing(workshop) if workshop else nullcontext():
-        run = enrol_run(session, plan)
-        return deliver_run(session, run, waits=waits, as_json=as_json, workshop=workshop)
+        run = enrol_run(session, plan, not_after=not_after)
+        return deliver_run(
+            session, run, waits=waits, as_json=as_json, workshop=workshop, anytime=anytime
+        )
 
 
-def enrol_run(session: Session, plan: Plan) -> int:
-    """Write the run's deliveries and rejections, idempotently; its number."""
+def enrol_run(
+    session: Session,
+    plan: Plan,
+    *,
+    due_at: float | None = None,
+    not_after: float | None = None,
+) -> int:
+    """Write the run's deliveries and rejections, idempotently; its number.
+
+    `due_at`: when a schedule had planned it; `not_after`: when it is too late (Unix seconds).
+    """
     from notifier.delivery.enrol import enrol
 
     with session.ledger() as ledger:
@@ -116,6 +165,8 @@ def enrol_run(session: Session, plan: Plan) -> int:
             survey=plan.found.survey,
             keeps=plan.found.choice.took if plan.found.choice else None,
             documents=snapshot(session, plan).documents(),
+            due_at=due_at,
+            not_after=not_after,
         )
         return run.id
 

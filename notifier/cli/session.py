@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from notifier.campaign import Campaign
     from notifier.delivery.line import Route
     from notifier.delivery.making import Recipe
+    from notifier.delivery.window import Hours
     from notifier.ledger.ledger import Ledger
     from notifier.ledger.reports import Reader
     from notifier.recipients.roster import Roster
@@ -79,6 +80,18 @@ class Session:
             dkim=self.workspace.dkim_keys(campaign.sender_address, chosen=signing),
             secret_files=self.workspace.secret_files(),
         )
+
+    def zone_of(self, campaign: Campaign) -> ZoneInfo:
+        """The zone in which the campaign's times are meant."""
+        from zoneinfo import ZoneInfo
+
+        return ZoneInfo(campaign.timezone or self.workspace.settings.workspace.timezone)
+
+    def hours(self, campaign: Campaign, *, anytime: bool = False) -> Hours:
+        """When its messages may leave; at any time where a person says so."""
+        from notifier.delivery.window import Hours
+
+        return Hours(None if anytime else campaign.window, self.zone_of(campaign))
 
     def compiled(self, campaign: Campaign) -> CompiledCampaign:
         """Its template, compiled for the campaign's language and zone."""

@@ -30,6 +30,7 @@ from notifier.delivery.guard import Watch
 from notifier.delivery.line import LEASE, Desk, Job, Route, keep_limits, open_line
 from notifier.delivery.progress import Progress
 from notifier.delivery.waiting import happens
+from notifier.delivery.window import too_late
 from notifier.delivery.workshop import open_workshop
 from notifier.errors import GuardError, LedgerError, RelayError, RelayUnreachable
 from notifier.ledger.relays import Trouble
@@ -37,7 +38,6 @@ from notifier.ledger.writer import Writer
 from notifier.locale import _
 from notifier.model import RunState, State
 from notifier.slowdowns import shipped_rules
-from notifier.wall_clock import spell_instant
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -255,9 +255,9 @@ def _expire(job: Job, ledger: Ledger) -> None:
     """Everything that did not leave in time never does."""
     assert job.run.not_after is not None
     zone = UTC if job.hours is None else job.hours.zone
-    reason = _("Too late: it was not to be sent after {time}.")
-    told = reason.format(time=spell_instant(job.run.not_after, zone))
-    ledger.schedules.expire(job.run.id, told)
+    told = too_late(job.run.not_after, zone)
+    if count := ledger.schedules.expire(job.run.id, told):
+        events.tell_too_late(ledger, job.run.id, told, count)
 
 
 @contextlib.asynccontextmanager

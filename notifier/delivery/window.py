@@ -12,7 +12,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from notifier.locale import _
-from notifier.wall_clock import instant_of, wall_at
+from notifier.wall_clock import instant_of, spell_instant, wall_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 #: Days that are looked at: a window that is closed, or open, for longer is so for ever.
 HORIZON = 400
+
+
+def too_late(not_after: float, zone: tzinfo) -> str:
+    """What a run says of deliveries that expired with its deadline."""
+    told = _("Too late: it was not to be sent after {time}.")
+    return told.format(time=spell_instant(not_after, zone))
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,6 +196,14 @@ def used(db: sqlite3.Connection, scope: str, rate: Rate, now: float) -> int:
     return int(found)
 
 
+def granted(db: sqlite3.Connection, scope: str, rate: Rate, now: float) -> list[tuple[int, float]]:
+    """(permits, until) of each grant that counts against the limit, oldest first."""
+    horizon = now - rate.seconds - SLACK
+    return sorted(
+        (it for it in _rows(db, scope, rate, now) if it[1] > horizon), key=lambda it: it[1]
+    )
+
+
 def sweep(db: sqlite3.Connection, now: float) -> None:
     """Take away what has long mattered to nobody."""
     db.execute("DELETE FROM permit WHERE until + seconds < ?", (now - AGE,))

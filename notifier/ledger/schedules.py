@@ -284,6 +284,20 @@ class Schedules:
                 for number, campaign, occurrence, state, not_after, due_at, held in rows
             ]
 
+    def last_digest(self, campaign: str, occurrence: str) -> str:
+        """The sheet's digest of the campaign's latest run but this one; empty where none is known.
+
+        Runs that were cancelled don't count: nobody has what they were about. Neither do
+        corrections, which are about a part of the sheet.
+        """
+        with self._store.alone() as db:
+            row = db.execute(
+                "SELECT source_digest FROM run WHERE campaign = ? AND occurrence <> ?"
+                " AND left_out = 0 AND state NOT IN (?, ?) ORDER BY id DESC LIMIT 1",
+                (campaign, occurrence, RunState.CANCELLED, RunState.ENROLLING),
+            ).fetchone()
+            return row[0] if row is not None else ""
+
     def expire(self, run_id: int, reason: str) -> int:
         """It is too late for the run: see `deadlines.expire`."""
         with self._store.write() as db:
