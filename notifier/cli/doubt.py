@@ -11,13 +11,12 @@ import typer
 from notifier.cli import options
 from notifier.cli.console import facts, heading, print_json, say, suggest
 from notifier.cli.control import confirm
-from notifier.cli.remaking import remaking
+from notifier.cli.remaking import remaking, spell_size
 from notifier.cli.session import Session, session_of
 from notifier.cli.words import spell_moment
 from notifier.errors import UsageError
 from notifier.locale import N_, _, ngettext
 from notifier.model import Cause, Recipient, RunState, State, load_context
-from notifier.report.figures import number
 from notifier.report.words import run_word, stage_word
 
 if TYPE_CHECKING:
@@ -250,7 +249,7 @@ def _facts(it: Doubt, letter: Letter, zone: ZoneInfo) -> list[tuple[str, object]
         (_("key"), it.key),
         (_("line"), it.line),
         (_("subject"), letter.subject),
-        (_("size"), _spell_size(letter.size)),
+        (_("size"), None if letter.size is None else spell_size(letter.size)),
         (_("relay"), it.relay),
         (_("attempt"), _spell_attempt(it)),
         (_("sending began"), spell_moment(_at(it.started_at), zone)),
@@ -259,12 +258,6 @@ def _facts(it: Doubt, letter: Letter, zone: ZoneInfo) -> list[tuple[str, object]
         (_("heard"), _heard(it) or _("nothing")),
         (_("Message-ID"), letter.message_id),
     ]
-
-
-def _spell_size(size: int | None) -> str:
-    if size is None:
-        return ""
-    return ngettext("{size} byte", "{size} bytes", size).format(size=number(size))
 
 
 def _spell_attempt(it: Doubt) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from notifier.errors import NotifierError
 from notifier.locale import _, ngettext
-from notifier.report.figures import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,8 +54,13 @@ def _recipes(session: Session, name: str) -> list[Recipe]:
 def spell_remade(remade: Remade, digest: str) -> str:
     """Whether the message can be made again to the byte, in words; why not, otherwise."""
     if remade.is_same and remade.data is not None:
-        size = ngettext("{size} byte", "{size} bytes", len(remade.data)).format(
-            size=number(len(remade.data))
-        )
+        size = spell_size(len(remade.data))
         return _("made again to the byte: {size}, sha256 {digest}").format(size=size, digest=digest)
     return _("can't be made again to the byte: {why}").format(why=" ".join(remade.why))
+
+
+def spell_size(size: int) -> str:
+    """So many bytes, in words."""
+    from notifier.report.figures import number
+
+    return ngettext("{size} byte", "{size} bytes", size).format(size=number(size))

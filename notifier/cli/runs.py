@@ -12,6 +12,7 @@ from notifier.cli.console import facts, print_json, say, suggest, table
 from notifier.cli.relay_states import standings, tell_standings
 from notifier.cli.session import session_of
 from notifier.cli.words import counts_line, spell_moment, spell_number, spell_seconds
+from notifier.ledger.runs import begin_again
 from notifier.locale import N_, _, ngettext
 from notifier.model import FINAL_STATES, RunState, State
 from notifier.report.words import run_word
@@ -178,7 +179,7 @@ def next_steps(summary: RunSummary) -> list[str]:
     waits_for = {
         RunState.HELD: [f"notifier doubt {run}", f"notifier report {run}"],
         RunState.AWAITING: [f"notifier approve {run}"],
-        RunState.ENROLLING: [f"notifier send {summary.campaign} --live"],
+        RunState.ENROLLING: [begin_again(summary.campaign, summary.occurrence)],
     }
     if summary.state in waits_for:
         return waits_for[summary.state]

@@ -115,7 +115,7 @@ def settle(
         raise UsageError(
             _("Its recipients were not all written down yet."),
             where=_("run {run}").format(run=run_id),
-            next_step=f"notifier send {run.campaign} --live",
+            next_step=runs.begin_again(run.campaign, run.occurrence),
         )
     chosen = _chosen(db, run_id, deliveries, addresses)
     barred = _barred(db, chosen) if after is State.PENDING else set()

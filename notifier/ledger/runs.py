@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from typing import TYPE_CHECKING
 
 from notifier.errors import UsageError
@@ -134,6 +135,12 @@ def find(db: sqlite3.Connection, reference: str) -> Run:
     return found
 
 
+def begin_again(campaign: str, occurrence: str) -> str:
+    """The command that goes on with a run whose recipients were not all written down yet."""
+    only = re.search(r"-(changed|new|failed)(-\d+)?$", occurrence)
+    return f"notifier send {campaign}{f' --only {only[1]}' if only else ''} --live"
+
+
 def _nearest(db: sqlite3.Connection, text: str) -> str:
     names = [name for (name,) in db.execute("SELECT DISTINCT campaign FROM run")]
     if not names:
@@ -185,7 +192,7 @@ def resume(db: sqlite3.Connection, run_id: int, now: float) -> None:
         raise _not_now(
             run,
             _("Its recipients were not all written down yet."),
-            f"notifier send {run.campaign} --live",
+            begin_again(run.campaign, run.occurrence),
         )
     if run.state is RunState.AWAITING:
         raise _not_now(run, _("Nobody has approved it yet."), f"notifier approve {run.id}")
@@ -242,7 +249,7 @@ def retry(
         raise _not_now(
             run,
             _("Its recipients were not all written down yet."),
-            f"notifier send {run.campaign} --live",
+            begin_again(run.campaign, run.occurrence),
         )
     if run.purged_at is not None:
         raise _not_now(run, _("Its recipients were purged: nobody knows any more who they were."))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import socketserver
 import threading
+import time
 
 import pytest
+
+from notifier.ledger.ledger import Intent, Ledger
 
 
 class Forgetful(socketserver.StreamRequestHandler):
@@ -156,6 +159,44 @@ def test_slips_are_told(notifier, doubtful):
     assert result.code == 2
     assert "no delivery in doubt to an@home.example" in result.err
     assert notifier("doubt", "latest", "--accept", "--delivery", "1", "--yes").code == 2
+
+
+def test_a_program_that_was_ended_is_said_to_be_why(notifier, office, tmp_path):
+    """Killed with a message on the wire: found by whoever goes on with the run."""
+    office.stop()
+    assert notifier("send", "notice", "--live").code == 3
+    with Ledger.open(tmp_path / "data" / "ledger.sqlite") as ledger:
+        ledger.resume(1)
+        worker = ledger.register_worker("elsewhere", 4711, 1)
+        (one,) = ledger.claim(1, worker, 1)
+        now = time.time()
+        assert not ledger.record([Intent(one.id, now, now, "ab" * 32, worker)], [])
+        ledger.release(worker)
+    result = notifier("doubt", "latest")
+    assert result.code == 1
+    assert "this program was ended while the message was on the wire" in result.out
+    assert one.address in result.out
+    assert one.token in result.out
+    assert "1 of 1" in result.out
+
+
+def test_a_terminal_is_asked(notifier, doubtful, monkeypatch):
+    """Anything but yes leaves it as it is; yes settles."""
+    monkeypatch.setattr("notifier.cli.doubt.sys.stdin.isatty", lambda: True, raising=False)
+    answers = iter(["", "n", "có"])
+    asked = []
+
+    def prompt(question, **_options):
+        asked.append(question)
+        return next(answers)
+
+    monkeypatch.setattr("notifier.cli.control.typer.prompt", prompt)
+    for _answer in range(2):
+        assert notifier("doubt", "latest", "--resend").code == 130
+    assert notifier("status", "latest", "--json").data["counts"]["unknown"] == 2
+    assert notifier("doubt", "latest", "--accept").code == 0
+    assert "Those that did arrive, arrive twice" in asked[0]
+    assert "Take 2 messages as arrived?" in asked[-1]
 
 
 def test_who_decided_is_noted(notifier, doubtful, monkeypatch):

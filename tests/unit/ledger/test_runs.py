@@ -221,3 +221,20 @@ def test_an_empty_run_is_finished(desk):
     """A sheet of rejections alone: nothing to send, nothing left."""
     run_id = desk.run(0, rejections=[Rejection(3, "Email", "", "no address")])
     assert desk.ledger.finish_if_done(run_id) is RunState.FINISHED
+
+
+@pytest.mark.parametrize(
+    ("occurrence", "only"),
+    [
+        ("2027-01-15", ""),
+        ("2027-01-15-changed", " --only changed"),
+        ("2027-01-15-failed-2", " --only failed"),
+        ("2027-01-15-late", ""),
+    ],
+)
+def test_an_enrolment_that_was_cut_off_goes_on_as_it_was_begun(desk, occurrence, only):
+    """A correction's command says for whom it was; anything else would be another run."""
+    run = desk.ledger.start_run(NewRun("grades", occurrence, "Marks", "main"))
+    with pytest.raises(UsageError) as told:
+        desk.ledger.resume(run.id)
+    assert told.value.next_step == f"notifier send grades{only} --live"
