@@ -204,6 +204,8 @@ class RelaySettings(Table):
         "cram-md5",
         "scram-sha-256",
         "scram-sha-256-plus",
+        "scram-sha-1",
+        "scram-sha-1-plus",
         "xoauth2",
         "oauthbearer",
         "external",

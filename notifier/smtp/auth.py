@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from notifier.smtp.bearer import OAuthBearer, XOAuth2
 from notifier.smtp.mechanism import ChallengeError, Credentials, Mechanism, decode, encode
-from notifier.smtp.scram import ScramSha256, ScramSha256Plus
+from notifier.smtp.scram import ScramSha1, ScramSha1Plus, ScramSha256, ScramSha256Plus
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -100,14 +100,17 @@ class External(Mechanism):
 
 
 def candidates(known: Credentials) -> tuple[type[Mechanism], ...]:
-    """What can be done with what is known, the strongest first."""
+    """What can be done with what is known, the strongest first.
+
+    Who can bind, binds where the relay offers it (RFC 5802 section 6), with whatever digest.
+    """
     if known.token:
         return (OAuthBearer, XOAuth2)
     if not known.password:
         return (External,) if known.has_certificate else ()
-    bound = (ScramSha256Plus,) if known.binding is not None else ()
+    bound = (ScramSha256Plus, ScramSha1Plus) if known.binding is not None else ()
     external = (External,) if known.has_certificate else ()
-    return (*bound, ScramSha256, CramMd5, Plain, Login, *external)
+    return (*bound, ScramSha256, ScramSha1, CramMd5, Plain, Login, *external)
 
 
 def choose(

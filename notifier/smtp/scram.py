@@ -1,4 +1,4 @@
-"""SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677): both sides prove the password.
+"""SCRAM-SHA-256, SCRAM-SHA-1 and their -PLUS (RFC 5802, RFC 7677): both sides prove the password.
 
     C: n,,n=office,r=NONCE                    who, and what was never said before
     S: r=NONCE+ITS,s=SALT,i=4096              the relay adds its own, and how the password is stored
@@ -12,6 +12,11 @@ between can change it unnoticed (RFC 5802 section 6):
     y        we could bind, and did not see the relay offer it: a relay that does offer it then
              knows that somebody took the offer out, and refuses
     n        we can't bind, or choose not to
+
+SHA-1 is for relays that offer nothing better, such as Cyrus before 2.1.28. What is broken of it is
+finding two texts of one digest, on which nothing here rests: HMAC and PBKDF2 with it hold (RFC 6194
+section 3). The password stays here and the relay proves itself, which PLAIN, LOGIN and CRAM-MD5
+can't offer.
 """
 
 from __future__ import annotations
@@ -27,7 +32,7 @@ from notifier.smtp.saslprep import saslprep
 if TYPE_CHECKING:
     from notifier.smtp.mechanism import Credentials
 
-#: RFC 7677 section 4: a digest made with fewer rounds is guessed too quickly.
+#: RFC 5802 section 5.1, RFC 7677 section 4: a digest made with fewer is guessed too quickly.
 FEWEST_ROUNDS = 4_096
 #: About a second on a slow computer; a relay that asks for more wants to keep us busy.
 MOST_ROUNDS = 2_000_000
@@ -50,6 +55,8 @@ class ScramSha256(Mechanism):
     """Without channel binding."""
 
     name: ClassVar[str] = "SCRAM-SHA-256"
+    #: The digest, as hashlib calls it.
+    _digest: ClassVar[str] = "sha256"
     #: Salt and signature are all that a guess can be checked against.
     hides_challenges: ClassVar[bool] = True
 
@@ -103,12 +110,13 @@ class ScramSha256(Mechanism):
 
     def _sign(self, exchange: str, salt: bytes, rounds: int) -> bytes:
         """The proof; notes the signature that the relay must give (RFC 5802 section 3)."""
-        salted = hashlib.pbkdf2_hmac("sha256", self._password, salt, rounds)
-        client_key = hmac.digest(salted, b"Client Key", "sha256")
-        stored_key = hashlib.sha256(client_key).digest()
-        mask = hmac.digest(stored_key, exchange.encode(), "sha256")
-        server_key = hmac.digest(salted, b"Server Key", "sha256")
-        self._signature = hmac.digest(server_key, exchange.encode(), "sha256")
+        digest = self._digest
+        salted = hashlib.pbkdf2_hmac(digest, self._password, salt, rounds)
+        client_key = hmac.digest(salted, b"Client Key", digest)
+        stored_key = hashlib.new(digest, client_key).digest()
+        mask = hmac.digest(stored_key, exchange.encode(), digest)
+        server_key = hmac.digest(salted, b"Server Key", digest)
+        self._signature = hmac.digest(server_key, exchange.encode(), digest)
         return bytes(one ^ other for one, other in zip(client_key, mask, strict=True))
 
     def _conclude(self, said: str) -> str:
@@ -151,3 +159,17 @@ class ScramSha256Plus(ScramSha256):
     def _binding(self) -> bytes:
         assert self._credentials.binding is not None
         return self._credentials.binding.data
+
+
+class ScramSha1(ScramSha256):
+    """See the head of the file."""
+
+    name: ClassVar[str] = "SCRAM-SHA-1"
+    _digest: ClassVar[str] = "sha1"
+
+
+class ScramSha1Plus(ScramSha256Plus):
+    """The same, bound to the TLS connection."""
+
+    name: ClassVar[str] = "SCRAM-SHA-1-PLUS"
+    _digest: ClassVar[str] = "sha1"

@@ -98,7 +98,7 @@ class SignIn:
             return troubles.no_password(account)
         if not self._is_secure and not account.allows_insecure_auth:
             return troubles.sign_in_in_clear(account)
-        if account.auth == "scram-sha-256-plus" and self._known.binding is None:
+        if account.auth.endswith("-plus") and self._known.binding is None:
             return troubles.no_binding(account)
         return None
 

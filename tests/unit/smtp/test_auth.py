@@ -86,6 +86,9 @@ ALL = (
         (ALL, "auto", (), "SCRAM-SHA-256"),
         (ALL, "scram-sha-256-plus", (), None),
         (ALL, "auto", ("SCRAM-SHA-256",), "CRAM-MD5"),
+        ((*ALL, "SCRAM-SHA-1"), "auto", (), "SCRAM-SHA-256"),
+        (("PLAIN", "CRAM-MD5", "SCRAM-SHA-1"), "auto", (), "SCRAM-SHA-1"),
+        (("PLAIN", "SCRAM-SHA-1"), "plain", (), "PLAIN"),
     ],
 )
 def test_takes_the_strongest_that_both_know(offered, wanted, without, name):
@@ -118,3 +121,15 @@ def test_nothing_secret_is_in_what_is_known():
     """A repr of the credentials may end up anywhere."""
     known = Credentials("o", "canary-1", token="canary-2", binding=ChannelBinding("k", b"canary"))
     assert "canary" not in repr(known)
+
+
+@pytest.mark.parametrize(
+    ("offered", "name"),
+    [
+        (("SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1"), "SCRAM-SHA-1-PLUS"),
+        (("SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS"), "SCRAM-SHA-256-PLUS"),
+    ],
+)
+def test_who_can_bind_binds(offered, name):
+    """RFC 5802 section 6, whatever the digest."""
+    assert auth.choose(offered, "auto", Credentials("o", "secret", binding=BOUND)).name == name

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.smtp.mechanism import ChallengeError, ChannelBinding, Credentials, UnpreparedError
-from notifier.smtp.scram import ScramSha256, ScramSha256Plus
+from notifier.smtp.scram import ScramSha1, ScramSha1Plus, ScramSha256, ScramSha256Plus
 
 NONCE = "rOprNGfwEbeRWgbNEkqO"
 SERVER_FIRST = (
@@ -42,6 +42,25 @@ def test_the_example_of_the_rfc():
     assert not found.is_proven
     assert found.respond(encoded(SERVER_FINAL)) == ""
     assert found.is_proven
+
+
+def test_the_example_of_the_older_rfc():
+    """RFC 5802 section 5, every byte of it: the same by SHA-1."""
+    nonce = "fyko+d2lbbFgONRv9qkxdawL"
+    found = ScramSha1(Credentials("user", "pencil", make_nonce=lambda: nonce))
+    assert plain(found.initial()) == f"n,,n=user,r={nonce}"
+    said = f"r={nonce}3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096"
+    assert plain(found.respond(encoded(said))) == (
+        f"c=biws,r={nonce}3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts="
+    )
+    assert found.respond(encoded("v=rmF9pqV8S7suAoZWja4dJRkFsKQ=")) == ""
+    assert found.is_proven
+
+
+def test_the_older_one_is_bound_as_well():
+    """By the same header."""
+    found = exchange(ScramSha1Plus, binding=END_POINT, binds=True)
+    assert plain(found.initial()).startswith("p=tls-server-end-point,,n=user")
 
 
 @pytest.mark.parametrize(
