@@ -71,8 +71,8 @@ class Round:
     blows: tuple[Blow, ...]
     #: While refused deliveries are put back and sent.
     retry_blows: tuple[Blow, ...]
-    #: Whether a person has the doubts sent again, in the end.
-    resends_by_hand: bool
+    #: What a person says about the doubts in the end: nothing, `resend` or `accept`.
+    by_hand: str
     purge_blows: tuple[Blow, ...]
 
     @property
@@ -105,7 +105,7 @@ def draw(seed: int, number: int) -> Round:
             _blow(dice, people // 25, connections, {"retry": 2, "recovery": 1, "delivery": 2})
             for _ in range(dice.randrange(1, 3))
         ),
-        resends_by_hand=dice.random() < 0.15,
+        by_hand=dice.choice(("", "", "", "resend", "accept")),
         purge_blows=tuple(
             _blow(dice, people, connections, {"purge": 1}) for _ in range(dice.randrange(2))
         ),

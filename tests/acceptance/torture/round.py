@@ -151,10 +151,27 @@ class Torture:
             self._command("retry", "1")
             self._finish()
         self._list_doubts()
-        if self.plan.resends_by_hand and self._photograph().counts["unknown"]:
-            self._command("retry", "1", "--state", "unknown")
+        if self.plan.by_hand and self._photograph().counts["unknown"]:
+            self._command("doubt", "1", f"--{self.plan.by_hand}", "--yes")
             self._finish()
         self._compare()
+        self._command("ledger", "check", codes=(0,))
+        if self._photograph().run_state == "finished":
+            self._purge()
+
+    def _purge(self):
+        """Personal content goes, killed in the middle or not; figures stay as they were."""
+        before, command = self._photograph(), ("ledger", "purge", "--older-than", "90d", "--yes")
+        ledger_file.make_older(self.ledger)
+        for blow in self.plan.purge_blows:
+            self._strike(blow, command, checks_intents=False)
+        self._command(*command, codes=(0,))
+        after = self._photograph()
+        if after.counts != before.counts:
+            self._fault(f"purged, {dict(before.counts)} became {dict(after.counts)}")
+        if after.people:
+            self._fault(f"purged, and {after.people} people are left")
+        self._command("ledger", "check", codes=(0,))
 
     # --- blows -------------------------------------------------------------------------------
 
@@ -169,7 +186,7 @@ class Torture:
             if self._photograph().run_state in ("active", "paused"):
                 self._strike(blow, ("resume", "1"))
 
-    def _strike(self, blow, command):
+    def _strike(self, blow, command, *, checks_intents=True):
         if blow.phase == "migration":
             self._age()
         self._note(f"{blow}: {' '.join(command)}")
@@ -177,7 +194,7 @@ class Torture:
         if blow.is_plain:
             client.wait(blow.after)
         elif not client.wait_for(blow.phase, PATIENCE):
-            self._is_over(client, blow)
+            self._look(client, blow, checks_intents=checks_intents)
             return
         elif blow.after is not None:
             client.wait(blow.after)
@@ -197,7 +214,7 @@ class Torture:
                 return
         else:
             client.strike()
-        self._is_over(client, blow)
+        self._look(client, blow, checks_intents=checks_intents)
 
     def _start(self, command, blow=None):
         self.account.starts += 1
@@ -208,7 +225,7 @@ class Torture:
             return victim.start_forked(arguments, self.log)
         return victim.start_forked(arguments, self.log, phase=blow.phase, statement=blow.statement)
 
-    def _is_over(self, client, blow):
+    def _look(self, client, blow, *, checks_intents):
         """Look at what the client left behind, be it killed or come to its end."""
         if client.code is None:
             self._fault(f"it hangs: {blow}")
@@ -229,7 +246,8 @@ class Torture:
         if left > self.plan.bound:
             self.account.over_bound += 1
             self._fault(f"{left} in doubt, though at most {self.plan.bound} may be: {blow}")
-        self._check_intents(before)
+        if checks_intents:
+            self._check_intents(before)
 
     def _check_intents(self, before):
         """Nothing is with the relay whose intent is not in the ledger."""
@@ -241,18 +259,18 @@ class Torture:
 
     # --- to the end --------------------------------------------------------------------------
 
-    def _command(self, *command):
+    def _command(self, *command, codes=(0, 1, 3)):
         client = self._start(command)
-        self._wait(client)
+        self._wait(client, codes)
 
-    def _wait(self, client):
+    def _wait(self, client, codes=(0, 1, 3)):
         if not client.wait(PATIENCE):
             self._fault("it hangs")
             client.strike()
-        self._check_code(client)
+        self._check_code(client, codes)
 
-    def _check_code(self, client):
-        if client.code not in (0, 1, 3) or b"Traceback" in self.log.read_bytes():
+    def _check_code(self, client, codes=(0, 1, 3)):
+        if client.code not in codes or b"Traceback" in self.log.read_bytes():
             self._fault(f"exit code {client.code}: {self._last_words()}")
 
     def _last_words(self):
@@ -282,7 +300,7 @@ class Torture:
         """Each doubt is listed with its Message-ID."""
         now = self._photograph()
         doubts = {token for token, it in now.deliveries.items() if it[0] == "unknown"}
-        if not doubts or not _can_list():
+        if not doubts:
             return
         before = self.log.stat().st_size
         self._command("doubt", "1", "--json")
@@ -311,7 +329,7 @@ class Torture:
         account.lost += abs(len(self.addresses) - len(now.deliveries))
         for token, (state, _has_intent, doubts) in now.deliveries.items():
             self._judge(token, state, doubts, counts[token])
-        if self.plan.on_doubt == "hold" and not self.plan.resends_by_hand and account.resent:
+        if self.plan.on_doubt == "hold" and self.plan.by_hand != "resend" and account.resent:
             self._fault(f"{account.resent} were sent again without anybody having said so")
         if account.in_doubt > account.bound:
             account.over_bound += 1
@@ -324,12 +342,12 @@ class Torture:
     def _judge(self, token, state, doubts, count):
         account = self.account
         account.in_doubt += bool(doubts)
-        may_repeat = doubts and (self.plan.on_doubt == "resend" or self.plan.resends_by_hand)
-        account.resent += bool(doubts) and state != "unknown" and bool(may_repeat)
+        may_repeat = doubts and "resend" in (self.plan.on_doubt, self.plan.by_hand)
+        account.resent += bool(may_repeat) and state not in ("unknown", "presumed")
         if state == "accepted" and not count:
             account.falsely_accepted += 1
             self._fault(f"accepted, and the relay never had it: {token}")
-        elif state not in ("accepted", "unknown", "refused"):
+        elif state not in ("accepted", "unknown", "refused", "presumed"):
             account.lost += 1
             self._fault(f"left {state}: {token}")
         elif state == "refused" and count and not doubts:
@@ -347,12 +365,6 @@ class Torture:
 
     def _note(self, text):
         self._tell(f"[{self.plan.number}] {text}")
-
-
-def _can_list():
-    from notifier.cli import app
-
-    return any(command[0] == "doubt" for command in app._COMMANDS)
 
 
 #: What a phase, or the state in which a plain victim left its run, is called in the table.

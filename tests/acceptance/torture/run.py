@@ -46,14 +46,13 @@ def main():
             context = multiprocessing.get_context("spawn")
             pool = stack.enter_context(context.Pool(options.jobs, victim.load))
             results = pool.imap_unordered(_one_round, jobs)
-        for done, found in enumerate(results, 1):
-            account.add(found)
-            print(*found.faults, sep="\n", end="\n" if found.faults else "", flush=True)
-            if done % 10 == 0 and done < options.rounds:
-                print(
-                    f"{done} of {options.rounds} rounds, {time.monotonic() - began:.0f} s",
-                    flush=True,
-                )
+        with contextlib.suppress(KeyboardInterrupt):  # what is known by then is told
+            for done, found in enumerate(results, 1):
+                account.add(found)
+                print(*found.faults, sep="\n", end="\n" if found.faults else "", flush=True)
+                if done % 10 == 0 and done < options.rounds:
+                    seconds = time.monotonic() - began
+                    print(f"{done} of {options.rounds} rounds, {seconds:.0f} s", flush=True)
     print(*table(account, seed, time.monotonic() - began), sep="\n")
     return 0 if account.is_clean else 1
 
@@ -123,5 +122,5 @@ def table(account, seed, seconds):
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

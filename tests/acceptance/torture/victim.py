@@ -201,7 +201,7 @@ class _Watch:
 
 
 def _watch(watch):
-    from notifier.ledger import claims, connection, migrate, runs
+    from notifier.ledger import claims, connection, migrate, purge, runs
 
     connect = connection.connect
 
@@ -217,9 +217,4 @@ def _watch(watch):
     watch.first(claims, "take", "delivery")
     watch.first(claims, "release", "finish")
     watch.around(runs, "retry", "retry", "done")
-    with contextlib.suppress(ImportError):
-        from notifier.ledger import purge
-
-        for name in ("purge", "erase"):
-            if hasattr(purge, name):
-                watch.around(purge, name, "purge")
+    watch.first(purge, "purge", "purge")
