@@ -143,6 +143,8 @@ def size(ctx: typer.Context, as_json: bool = options.JSON) -> None:
         [(name, spell_size(count)) for name, count in found.tables[:8]],
         right=(1,),
     )
+    for copy in found.copies:
+        say(_("Beside it is an older copy: {path}. Delete it when all is well.").format(path=copy))
 
 
 def backup(

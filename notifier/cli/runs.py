@@ -128,6 +128,7 @@ def tell_summary(summary: RunSummary, zone: ZoneInfo) -> None:
             (_("relay"), summary.relay),
             (_("started"), spell_moment(summary.started_at, zone)),
             (_("finished"), spell_moment(summary.finished_at, zone)),
+            (_("purged"), spell_moment(summary.purged_at, zone)),
             (_("sending took"), spell_seconds(sent) if (sent := summary.sending_seconds) else None),
             (_("messages/s"), spell_number(speed) if speed else None),
             (_("deliveries"), _told(summary.deliveries, counts_line(summary.counts))),

@@ -98,26 +98,32 @@ def _message_dict(detail: DeliveryDetail, remade: Remade, domain: str) -> dict[s
 
 def _tell(detail: DeliveryDetail, zone: ZoneInfo, remade: Remade, domain: str) -> None:
     row = detail.row
-    say(_("Delivery {number}: {address}").format(number=row.id, address=row.address), style="bold")
+    is_erased = not row.address
+    whom = _("purged, or forgotten") if is_erased else row.address
+    say(_("Delivery {number}: {address}").format(number=row.id, address=whom), style="bold")
     facts(
         [
             (_("run"), f"{row.run_id} ({detail.campaign} @ {detail.occurrence})"),
             (_("state"), state_word(row.state)),
             (_("next try"), spell_moment(row.next_attempt_at, zone)),
             (_("name"), row.name),
-            (_("key"), row.key),
-            (_("line"), row.line),
-            (_("Message-ID"), _message_id(detail, domain)),
+            (_("key"), None if is_erased else row.key),
+            (_("line"), row.line or None),
+            (_("Message-ID"), _message_id(detail, domain) if detail.token else None),
             (
                 _("message"),
                 None if detail.message_at is None else spell_remade(remade, detail.message_digest),
             ),
         ]
     )
-    heading(_("The row it was made from"))
-    facts((column.replace("\n", " "), value) for column, value in detail.recipient.row.items())
+    if not is_erased:
+        heading(_("The row it was made from"))
+        facts((column.replace("\n", " "), value) for column, value in detail.recipient.row.items())
     _tell_attempts(detail, zone)
-    suggest(f"notifier show {row.id} --eml")
+    if is_erased:
+        say(_("Whom it was to was taken out of the ledger; how it ended stays."))
+    else:
+        suggest(f"notifier show {row.id} --eml")
 
 
 def _tell_attempts(detail: DeliveryDetail, zone: ZoneInfo) -> None:

@@ -27,6 +27,8 @@ class Sizes:
     forgotten: int
     #: (table with its indexes, bytes), the largest first; empty where SQLite can't tell.
     tables: tuple[tuple[str, int], ...]
+    #: Names of copies that were put beside it before a restore or a migration.
+    copies: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """What `--json` prints."""
@@ -50,6 +52,7 @@ def measure(path: Path) -> Sizes:
             deliveries=number("SELECT sum(count) FROM counter"),
             forgotten=number("SELECT count(*) FROM forgotten"),
             tables=_tables(db),
+            copies=tuple(sorted(it.name for it in path.parent.glob(f"{path.name}.before-*"))),
         )
 
 
