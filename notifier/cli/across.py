@@ -5,17 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
-from notifier.cli.console import raw_output, say, suggest, table, tell_written
+from notifier.cli.console import heading, raw_output, say, suggest, table, tell_written
 from notifier.cli.written import written_whole
 from notifier.errors import UsageError
 from notifier.locale import _, ngettext
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
     from notifier.cli.session import Session
-    from notifier.ledger.reports import Reader
+    from notifier.ledger.reports import Reader, RunSummary
     from notifier.ledger.scope import Scope
     from notifier.report.tables import Paper, Table
 
@@ -148,11 +149,24 @@ def tell_paper(built: Paper, zone: ZoneInfo) -> None:
     """Print the paper's tables, columns without any count left out."""
     say(built.title, style="bold")
     say(built.lead)
-    for it in built.tables:
-        if len(built.tables) > 1:
+    told = [it for it in built.tables if not it.is_only_drawn]
+    for it in told:
+        if len(told) > 1:
             say("")
             say(it.title, style="bold")
         tell_table(it, zone)
+
+
+def tell_relays(reader: Reader, summary: RunSummary, zone: ZoneInfo) -> None:
+    """Print what each relay of a run came to, where it had several; reads each of its attempts."""
+    if ", " not in summary.relay:
+        return
+    from notifier.ledger.scope import Scope
+    from notifier.ledger.totals import by_relay
+    from notifier.report.overview import relay_table
+
+    heading(_("By relay"))
+    tell_table(relay_table(by_relay(reader, Scope(run_id=summary.id))), zone)
 
 
 def tell_table(shown: Table, zone: ZoneInfo) -> None:
@@ -160,6 +174,8 @@ def tell_table(shown: Table, zone: ZoneInfo) -> None:
     from notifier.report.tables import FIGURES, for_people, spell
 
     places, rows = for_people(shown)
+    asides = [at for at in places if shown.columns[at].about]
+    places = [at for at in places if at not in asides]
     if not rows:
         say(_("Nothing to show."))
     else:
@@ -183,5 +199,16 @@ def tell_table(shown: Table, zone: ZoneInfo) -> None:
                 left,
             ).format(count=left)
         )
+    for at in asides:
+        _tell_aside(shown, at, rows[:LISTED])
     for note in shown.notes:
         say(note)
+
+
+def _tell_aside(shown: Table, at: int, rows: Sequence[Sequence[object]]) -> None:
+    """What explains another column's cells, once for each of them."""
+    names = [column.name for column in shown.columns]
+    about = names.index(shown.columns[at].about)
+    for head, text in dict.fromkeys((row[about], row[at]) for row in rows):
+        if text:
+            say(f"  {head}: {text}")

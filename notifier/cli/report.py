@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 import typer
 
 from notifier.cli import options
+from notifier.cli.across import tell_relays
 from notifier.cli.console import heading, raw_output, say, suggest, table, tell_written
 from notifier.cli.deliver import tell_causes
 from notifier.cli.runs import next_steps, tell_summary
@@ -206,11 +207,17 @@ def _sender(session: Session, campaign: str) -> str:
 
 def _tell_report(session: Session, reader: Reader, summary: RunSummary) -> None:
     """Print the lists first and the figures last, where a terminal still shows them."""
-    _tell_deliveries(reader, summary)
-    tell_rejections(reader, summary)
+    if summary.purged_at is None:
+        _tell_deliveries(reader, summary)
+        tell_rejections(reader, summary)
+    else:
+        from notifier.report.head import gone_note
+
+        say(gone_note(summary, session.zone))
     say("")
     tell_summary(summary, session.zone)
     tell_causes(reader, summary.id)
+    tell_relays(reader, summary, session.zone)
     here = f"notifier report {summary.id}"
     suggest(*(it for it in next_steps(summary) if it != here), f"{here} --format html")
 

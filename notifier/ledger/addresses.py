@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 #: Addresses, or people of one run, that are compared with one that isn't found.
 MOST_COMPARED = 5_000
-#: Letters that a mistyped address is taken to share with the right one.
+#: Letters at least that a mistyped address is taken to share with the right one: first all before
+#: the @ are, then two thirds of them.
 _SHARED = 2
 #: Runs in which a key or name is looked for that isn't found.
 _LATEST = 5
@@ -98,14 +99,18 @@ def standing(reader: Reader, address: str) -> Standing:
 def near_address(reader: Reader, address: str) -> str | None:
     """The known address that was probably meant by one that nothing was sent to."""
     folded = address.strip().lower()
-    start = folded[:_SHARED]
-    rows = reader.query(
-        "SELECT DISTINCT address FROM mailbox WHERE address >= ? AND address < ? LIMIT ?",
-        start,
-        f"{start}\U0010ffff",
-        MOST_COMPARED,
-    )
-    return nearest(folded, (it for (it,) in rows)) or _by_rest(reader, folded)
+    local = folded.rpartition("@")[0]
+    for letters in (len(local), len(local) * 2 // 3, _SHARED):
+        start = folded[: max(letters, _SHARED)]
+        rows = reader.query(
+            "SELECT DISTINCT address FROM mailbox WHERE address >= ? AND address < ? LIMIT ?",
+            start,
+            f"{start}\U0010ffff",
+            MOST_COMPARED,
+        )
+        if found := nearest(folded, [it for (it,) in rows]):
+            return found
+    return _by_rest(reader, folded)
 
 
 def _by_rest(reader: Reader, folded: str) -> str | None:

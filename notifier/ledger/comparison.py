@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notifier.model import Cause, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from notifier.ledger.reports import Reader
 
@@ -40,7 +41,6 @@ class Change(StrEnum):
     ADDRESS = "address"  # the same state, another address
     ADDED = "added"
     GONE = "gone"
-    SAME = "same"
 
 
 class Side(NamedTuple):
@@ -62,48 +62,67 @@ class Pair(NamedTuple):
 
 
 def compare(reader: Reader, before: int, after: int) -> Iterator[Pair]:
-    """Everybody who is in either run, in the order of their keys."""
+    """Everybody for whom something changed, or who failed both times, in the order of their keys.
+
+    Whom nothing changed for is passed over as raw rows: most are (measured: a quarter of the time).
+    """
     sides = (_grouped(reader, before), _grouped(reader, after))
-    heads = [next(side, None) for side in sides]
-    while any(heads):
-        key = min(head[0] for head in heads if head)
-        found: list[list[Side]] = [[], []]
-        for at, head in enumerate(heads):
-            if head and head[0] == key:
-                found[at] = head[1]
-                heads[at] = next(sides[at], None)
-        yield from _pairs(*found)
+    then, now = (next(side, None) for side in sides)
+    while then or now:
+        if then and now and then[0] == now[0]:
+            if not _is_same(then[1], now[1]):
+                yield from _pairs(then[1], now[1])
+            then, now = (next(side, None) for side in sides)
+        elif now is None or (then and then[0] < now[0]):
+            assert then is not None
+            yield from _pairs(then[1], [])
+            then = next(sides[0], None)
+        else:
+            yield from _pairs([], now[1])
+            now = next(sides[1], None)
 
 
-def _grouped(reader: Reader, run_id: int) -> Iterator[tuple[str, list[Side]]]:
-    rows = (
-        Side(key, address, number, State(state), Cause(cause) if cause else None)
-        for key, address, number, state, cause in reader.query(_SIDE, run_id)
-    )
+def _grouped(reader: Reader, run_id: int) -> Iterator[tuple[str, list[Sequence[Any]]]]:
     # SQLite orders by bytes, Python by code points: in UTF-8 these are the same order
-    for key, group in groupby(rows, key=lambda it: it.key):
+    for key, group in groupby(reader.query(_SIDE, run_id), key=itemgetter(0)):
         yield key, list(group)
 
 
-def _pairs(before: Iterable[Side], after: Iterable[Side]) -> Iterator[Pair]:
+def _is_same(then: list[Sequence[Any]], now: list[Sequence[Any]]) -> bool:
+    """Whether a key has one address in both, and is as well off."""
+    if len(then) != 1 or len(now) != 1:
+        return False
+    ((_k, one, _n, before, _c),), ((_k, other, _n, after, _c),) = then, now
+    return one == other and before == after and before not in MISSED
+
+
+def _side(row: Sequence[Any]) -> Side:
+    key, address, number, state, cause = row
+    return Side(key, address, number, State(state), Cause(cause) if cause else None)
+
+
+def _pairs(before: list[Sequence[Any]], after: list[Sequence[Any]]) -> Iterator[Pair]:
     """A key's addresses: the same ones together, then what is left in their order."""
-    then = {it.address.lower(): it for it in before}
-    now = {it.address.lower(): it for it in after}
+    then = {it.address.lower(): it for it in map(_side, before)}
+    now = {it.address.lower(): it for it in map(_side, after)}
     for address in [it for it in now if it in then]:
-        yield _pair(then.pop(address), now.pop(address))
+        yield from _pair(then.pop(address), now.pop(address))
     left_then, left_now = list(then.values()), list(now.values())
     for one, other in zip(left_then, left_now, strict=False):
-        yield _pair(one, other)
+        yield from _pair(one, other)
     common = min(len(left_then), len(left_now))
     yield from (Pair(Change.GONE, it, None) for it in left_then[common:])
     yield from (Pair(Change.ADDED, None, it) for it in left_now[common:])
 
 
-def _pair(before: Side, after: Side) -> Pair:
-    return Pair(_change(before, after), before, after)
+def _pair(before: Side, after: Side) -> Iterator[Pair]:
+    change = _change(before, after)
+    if change is not None:
+        yield Pair(change, before, after)
 
 
-def _change(before: Side, after: Side) -> Change:
+def _change(before: Side, after: Side) -> Change | None:
+    """None: nothing."""
     if before.state in MISSED and after.state in MISSED:
         return Change.STILL_FAILING
     if before.state in ARRIVED and after.state in MISSED:
@@ -112,7 +131,7 @@ def _change(before: Side, after: Side) -> Change:
         return Change.ARRIVED_NOW
     if before.state is not after.state:
         return Change.MOVED
-    return Change.SAME if before.address.lower() == after.address.lower() else Change.ADDRESS
+    return None if before.address.lower() == after.address.lower() else Change.ADDRESS
 
 
 def names(reader: Reader, numbers: Iterable[int]) -> dict[int, str]:

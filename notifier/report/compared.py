@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from notifier.ledger import comparison
@@ -10,11 +12,12 @@ from notifier.ledger.comparison import Change
 from notifier.locale import N_, _
 from notifier.model import State
 from notifier.report.advice import advise
+from notifier.report.overview import run_table
 from notifier.report.tables import Column, Kind, Paper, Table, note_purged
 from notifier.report.words import run_word, state_word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from zoneinfo import ZoneInfo
 
     from notifier.ledger.comparison import Pair, Side
@@ -29,26 +32,26 @@ _WORDS: dict[Change, str] = {
     Change.ADDRESS: N_("another address now"),
     Change.ADDED: N_("new in the later run"),
     Change.GONE: N_("not in the later run"),
-    Change.SAME: N_("the same"),
 }
 #: Persons whose names are looked up at a time.
 _BATCH = 500
+#: Changes kept in memory: some 20 MB.
+MOST_KEPT = 50_000
 
 
 def paper(reader: Reader, before: int, after: int, zone: ZoneInfo) -> Paper:
     """The earlier run, `before`, and the later one as figures and lists. UsageError for none."""
     one, other = reader.summary(before), reader.summary(after)
     gone = [it.id for it in (one, other) if it.purged_at is not None]
-    tables = [_figures(one, other), _causes(reader, one.id, other.id)]
+    drawn = replace(run_table([one, other]), name="runs", title=_("Both runs"), is_only_drawn=True)
+    tables = [drawn, _figures(one, other), _causes(reader, one.id, other.id)]
     if gone:
         notes = note_purged(gone)
         changes = Table("changes", _("Who"), _change_columns(), [], notes)
     else:
-        counted = Counter(it.change for it in comparison.compare(reader, before, after))
-        tables.append(_counted(counted))
-        changes = Table(
-            "changes", _("Who"), _change_columns(), _Changes(reader, before, after, counted)
-        )
+        found = _Changes(reader, one.id, other.id)
+        tables.append(_counted(found.counted))
+        changes = Table("changes", _("Who"), _change_columns(), found)
     return Paper(
         title=_("Runs {before} and {after} side by side").format(before=before, after=after),
         lead=_lead(one, other, zone),
@@ -117,7 +120,7 @@ def _causes(reader: Reader, before: int, after: int) -> Table:
 
 
 def _counted(counted: Counter[Change]) -> Table:
-    rows = [(change.value, _(text), counted[change]) for change, text in _WORDS.items()]
+    rows = [(it.value, _(text), counted[it]) for it, text in _WORDS.items() if counted[it]]
     columns = (
         Column("change", ""),
         Column("label", _("what changed")),
@@ -139,34 +142,43 @@ def _change_columns() -> tuple[Column, ...]:
         Column("state_after", ""),
         Column("", _("now"), letters=16),
         Column("cause_after", ""),
-        Column("", _("why"), letters=34),
+        Column("why", _("why"), letters=34),
         Column("delivery_after", _("delivery"), Kind.NUMBER),
-        Column("advice", _("to do"), letters=80),
+        Column("advice", _("to do"), letters=80, about="why"),
     )
 
 
 class _Changes:
-    """Rows of whom something changed for, the most urgent first; read anew each time."""
+    """Rows of those for whom something changed, the most urgent first; may be read again.
 
-    def __init__(self, reader: Reader, before: int, after: int, counted: Counter[Change]) -> None:
+    Up to `MOST_KEPT` are kept when they are counted; where there are more, the runs are read once
+    for each kind of change, so that memory doesn't grow with them.
+    """
+
+    def __init__(self, reader: Reader, before: int, after: int) -> None:
         self._reader, self._before, self._after = reader, before, after
-        self._counted = counted
+        self.counted: Counter[Change] = Counter()
+        self._kept: list[Pair] | None = []
+        for pair in comparison.compare(reader, before, after):
+            self.counted[pair.change] += 1
+            if self._kept is not None:
+                self._kept.append(pair)
+                if len(self._kept) > MOST_KEPT:
+                    self._kept = None
 
     def __iter__(self) -> Iterator[Sequence[object]]:
-        """One pass for each kind of change, so that memory doesn't grow with the runs."""
+        """Each row as it is read."""
         for change in _WORDS:
-            if change is not Change.SAME and self._counted[change]:
+            if self.counted[change]:
                 yield from self._of(change)
 
     def _of(self, change: Change) -> Iterator[Sequence[object]]:
-        batch: list[Pair] = []
-        for pair in comparison.compare(self._reader, self._before, self._after):
-            if pair.change is change:
-                batch.append(pair)
-            if len(batch) == _BATCH:
-                yield from self._rows(batch)
-                batch = []
-        yield from self._rows(batch)
+        pairs: Iterable[Pair] | None = self._kept
+        if pairs is None:
+            pairs = comparison.compare(self._reader, self._before, self._after)
+        of_kind = (it for it in pairs if it.change is change)
+        while batch := list(islice(of_kind, _BATCH)):
+            yield from self._rows(batch)
 
     def _rows(self, pairs: Sequence[Pair]) -> Iterator[Sequence[object]]:
         numbers = [side.delivery_id for it in pairs if (side := it.after or it.before)]

@@ -77,6 +77,7 @@ def _cells(
             "label": table.columns[at].label,
             "text": spell(table.columns[at].kind, row[at], zone),
             "is_figure": table.columns[at].kind in FIGURES,
+            "is_zero": table.columns[at].kind is Kind.COUNT and not row[at],
         }
         for at in places
     ]

@@ -65,6 +65,15 @@ def head_of(summary: RunSummary, zone: ZoneInfo, sender: str) -> Head:
     )
 
 
+def gone_note(summary: RunSummary, zone: ZoneInfo) -> str:
+    """That the run's persons were purged; empty where they were not."""
+    if summary.purged_at is None:
+        return ""
+    return _(
+        "Who they were was purged on {time}; how many there were, and how it ended, stays."
+    ).format(time=moment(summary.purged_at, zone))
+
+
 def _when(summary: RunSummary, zone: ZoneInfo) -> str:
     if summary.started_at is None:
         return run_word(summary)
@@ -93,7 +102,7 @@ def _tiles(summary: RunSummary) -> list[Tile]:
     ]
     tiles += [
         Tile(number(counts[state]), state_word(state), tone(state), mark(state))
-        for state in TROUBLED
+        for state in (State.PRESUMED, *TROUBLED)
         if counts.get(state)
     ]
     if waiting := under_way(counts):

@@ -16,7 +16,7 @@ from notifier.model import State
 from notifier.report.advice import advise
 from notifier.report.figures import moment
 from notifier.report.tables import Column, Kind, Paper, Table, note_purged
-from notifier.report.words import UNDER_WAY, run_word, state_word
+from notifier.report.words import run_word, state_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,7 +44,8 @@ _COUNTS: tuple[tuple[str, str, tuple[State, ...]], ...] = (
     ("expired", N_("given up"), (State.EXPIRED,)),
     ("bounced", N_("returned"), (State.BOUNCED,)),
     ("in_doubt", N_("in doubt"), (State.UNKNOWN,)),
-    ("waiting", N_("not through yet"), UNDER_WAY),
+    ("deferred", N_("put off"), (State.DEFERRED,)),
+    ("waiting", N_("waiting"), (State.PENDING, State.CLAIMED, State.SUBMITTING)),
     ("unsent", N_("not sent on purpose"), (State.SUPPRESSED, State.CANCELLED)),
 )
 _TRIES: tuple[tuple[str, str, tuple[State, ...]], ...] = (
@@ -121,6 +122,11 @@ def _share() -> Column:
 
 
 def _by_run(reader: Reader, scope: Scope, zone: ZoneInfo) -> Table:  # noqa: ARG001 - a row of the table below
+    return run_table(reader.runs(MOST_RUNS, scope))
+
+
+def run_table(found: Sequence[RunSummary]) -> Table:
+    """A row for each run."""
     rows = [
         (
             it.id,
@@ -135,7 +141,7 @@ def _by_run(reader: Reader, scope: Scope, zone: ZoneInfo) -> Table:  # noqa: ARG
             it.sending_seconds or None,
             it.messages_per_second or None,
         )
-        for it in reader.runs(MOST_RUNS, scope)
+        for it in found
     ]
     columns = (
         Column("run", _("run"), Kind.COUNT),
@@ -248,7 +254,7 @@ def _by_cause(reader: Reader, scope: Scope, zone: ZoneInfo) -> Table:  # noqa: A
         Column("count", _("count"), Kind.COUNT),
         Column("sample_reply", _("a reply"), letters=50),
         Column("domains", _("domains"), letters=40),
-        Column("advice", _("to do"), letters=80),
+        Column("advice", _("to do"), letters=80, about="label"),
     )
     return Table("groups", _("By cause"), columns, rows, is_share=False)
 

@@ -32,7 +32,7 @@ from notifier.report.bars import bar
 from notifier.report.causes import group_causes
 from notifier.report.drawing import drawn
 from notifier.report.figures import clock, moment, number
-from notifier.report.head import head_of
+from notifier.report.head import gone_note, head_of
 from notifier.report.overview import run_tables
 from notifier.report.words import mark, reply_line, state_word, tone
 
@@ -242,15 +242,6 @@ def _listed(reader: Reader, summary: RunSummary, longest: int) -> Iterator[Deliv
     first = reader.deliveries(summary.id, states=_NOT_ACCEPTED, limit=longest)
     then = reader.deliveries(summary.id, states=(State.ACCEPTED,), limit=longest)
     return islice(chain(first, then), longest)
-
-
-def gone_note(summary: RunSummary, zone: ZoneInfo) -> str:
-    """That the run's persons were purged; empty where they were not."""
-    if summary.purged_at is None:
-        return ""
-    return _(
-        "Who they were was purged on {time}; how many there were, and how it ended, stays."
-    ).format(time=moment(summary.purged_at, zone))
 
 
 def _left_out(shown: int, total: int, run_id: int) -> str:

@@ -33,7 +33,7 @@ def write_json(paper: Paper, stream: TextIO, *, zone: ZoneInfo) -> None:
     """Write one JSON object: what was asked for, then each table as a list of objects."""
     head = json.dumps(paper.asked, ensure_ascii=False, default=str, indent=2)
     stream.write(head.removesuffix("\n}"))
-    for table in paper.tables:
+    for table in _told(paper):
         stream.write(f",\n  {json.dumps(table.name)}: [")
         separator = "\n    "
         for item in _objects(table, zone):
@@ -41,6 +41,10 @@ def write_json(paper: Paper, stream: TextIO, *, zone: ZoneInfo) -> None:
             separator = ",\n    "
         stream.write("\n  ]" if separator.startswith(",") else "]")
     stream.write("\n}\n")
+
+
+def _told(paper: Paper) -> list[Table]:
+    return [table for table in paper.tables if not table.is_only_drawn]
 
 
 def _objects(table: Table, zone: ZoneInfo) -> Iterator[dict[str, object]]:
@@ -63,7 +67,7 @@ def write_xlsx(paper: Paper, path: Path, *, zone: ZoneInfo) -> None:
     """Write a workbook with a sheet for each table; OSError where it can't be written."""
 
     def fill(book: Book) -> None:
-        for table in paper.tables:
+        for table in _told(paper):
             places = [at for at, column in enumerate(table.columns) if column.label]
             shown = [table.columns[at] for at in places]
             book.sheet(

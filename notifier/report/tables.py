@@ -46,6 +46,8 @@ class Column:
     kind: Kind = Kind.TEXT
     #: In Excel, in letters; 0: what its kind needs.
     letters: int = 0
+    #: The column that it explains: a screen has it below the table, once for each cell of that.
+    about: str = ""
 
     @property
     def width(self) -> int:
@@ -64,6 +66,8 @@ class Table:
     rows: Iterable[Sequence[object]]
     #: Under the table.
     notes: tuple[str, ...] = ()
+    #: On the page alone: the figures stand in another table.
+    is_only_drawn: bool = False
     #: On the page each row's bar is as long as the others (its parts are shares), or by its count.
     is_share: bool = True
 
@@ -84,16 +88,19 @@ class Paper:
 def for_people(table: Table) -> tuple[list[int], list[Sequence[object]]]:
     """The places of the columns that people are shown, and the rows.
 
-    A column of counts that are all zero is left out, as one without a heading is.
+    A column without a heading is left out, and so is one that is empty, or has only zeros to count.
     """
     rows = list(table.rows)
     shown = [
         at
         for at, column in enumerate(table.columns)
-        if column.label
-        and (column.kind is not Kind.COUNT or not rows or any(row[at] for row in rows))
+        if column.label and (not rows or any(_says(column.kind, row[at]) for row in rows))
     ]
     return shown, rows
+
+
+def _says(kind: Kind, value: object) -> bool:
+    return bool(value) if kind is Kind.COUNT else value not in (None, "")
 
 
 def spell(kind: Kind, value: object, zone: ZoneInfo) -> str:
