@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from notifier.cli.across import tell_relays
 from notifier.cli.console import facts, heading, print_json, say, suggest
 from notifier.cli.hours import tell_window, wait_for_window
 from notifier.cli.progress import display
