@@ -119,9 +119,9 @@ class Courier:
         expires_at: float,
         depth: int = 1,
     ) -> None:
-        """`messages`: how many it may carry; `expires_at`: its age's end, on the pool's clock.
+        """`messages`: how many it may carry, `depth`: how many of them may be intended at a time.
 
-        `depth`: how many of its messages may be intended at a time.
+        `expires_at`: its age's end, on the pool's clock.
         """
         self._connection = connection
         self._dispatcher = dispatcher
@@ -137,8 +137,7 @@ class Courier:
         #: Messages that the relay answered, the session going on.
         self.answers = 0
         self.expires_at = expires_at
-        #: On the pool's clock.
-        self.idle_since = 0.0
+        self.idle_since = 0.0  # on the pool's clock
         #: It takes nothing more.
         self.is_worn = False
         connection.listener = self

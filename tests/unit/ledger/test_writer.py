@@ -229,6 +229,28 @@ def test_a_call_to_a_locked_ledger_is_tried_again_for_a_while(desk, monkeypatch,
     assert next(now) < 100
 
 
+def test_in_a_hurry_a_locked_ledger_is_tried_once(desk, monkeypatch, ledger_path):
+    """Whoever cuts a run doesn't wait for another program: what is unwritten is in doubt later."""
+    _run, ids = _claimed(desk, 1)
+    tries = []
+
+    def refuse(intents, results):
+        tries.append(1)
+        raise _locked(ledger_path)
+
+    monkeypatch.setattr(desk.ledger, "record", refuse)
+
+    async def deliver():
+        async with Writer(desk.ledger, patience=1000) as writer:
+            writer.hurry()
+            with pytest.raises(LedgerError, match="locked"):
+                await writer.intend(desk.intent(ids[0]))
+
+    with pytest.raises(LedgerError, match="locked"):
+        asyncio.run(deliver())
+    assert len(tries) == 1
+
+
 def test_a_waiter_that_is_cancelled_harms_nobody(desk):
     """Its intent may be written; the others' are, and the writer goes on."""
     run_id, ids = _claimed(desk, 2)
