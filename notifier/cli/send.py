@@ -121,15 +121,15 @@ def go_live(
     from notifier.cli.deliver import deliver_run
     from notifier.delivery.workshop import open_workshop
 
-    workshop = None
-    if plan.routes[0].recipe is None:  # its workers start while the run is enrolled
-        workshop = open_workshop(
-            session.recipe(plan.campaign),
-            plan.found.compiled.digest,
-            unsent=plan.left,
-            rates=plan.rates,
-            allowed=session.workspace.settings.limits.assembly_processes,
-        )
+    own = [it.recipe for it in plan.routes if it.recipe is not None]
+    workshop = open_workshop(  # its workers start while the run is enrolled
+        session.recipe(plan.campaign),
+        plan.found.compiled.digest,
+        [(it, it.compile().digest) for it in own],
+        unsent=plan.left,
+        rates=plan.rates,
+        allowed=session.workspace.settings.limits.assembly_processes,
+    )
     with closing(workshop) if workshop else nullcontext():
         run = enrol_run(session, plan, not_after=not_after)
         return deliver_run(

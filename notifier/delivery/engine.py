@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from notifier.delivery.fleet import Sender
+    from notifier.delivery.making import Recipe
     from notifier.delivery.workshop import Workshop
     from notifier.ledger.ledger import Ledger
     from notifier.ledger.permits import Ask, Back, Grant
@@ -285,18 +286,23 @@ async def _undisturbed() -> AsyncIterator[None]:
             sys.setswitchinterval(turn)
 
 
+def _digest_of(job: Job, recipe: Recipe) -> str:
+    return job.compiled.digest if recipe is job.recipe else recipe.compile().digest
+
+
 @contextlib.asynccontextmanager
 async def _workshop(job: Job, ledger: Ledger, writer: Writer) -> AsyncIterator[Workshop | None]:
     """The job's workers, or new ones where the run is large enough; they end with this."""
-    workshop, recipe = job.workshop, job.main_recipe
-    if workshop is None and recipe is not None:
+    workshop, recipes = job.workshop, job.recipes
+    if workshop is None and recipes:
         counts = await writer.call(ledger.counts, job.run.id)
         unsent = sum(counts.get(state, 0) for state in (*UNSENT, State.DEFERRED))
-        compiled = job.compiled if recipe is job.recipe else recipe.compile()
+        (recipe, digest), *others = [(it, _digest_of(job, it)) for it in recipes]
         own = job.relay.rate if len(job.routes) <= 1 else ()
         workshop = open_workshop(
             recipe,
-            compiled.digest,
+            digest,
+            others,
             unsent=unsent,
             rates=(*own, *job.rate),
             allowed=job.workers,

@@ -70,7 +70,7 @@ class RunFeed:
         self._meter = meter
         self._stock = Stock(self, terms.assemble, terms.clock, terms.workshop, terms.lanes)
         if terms.workshop is not None:
-            terms.workshop.on_change = self.stir
+            terms.workshop.listen(self.stir)
         grants.on_change = self._granted
         grants.on_failure = self.fail
         self._jobs: dict[int, Job] = {}

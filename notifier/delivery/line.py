@@ -99,10 +99,13 @@ class Job:
         return self.run.not_after is not None and now >= self.run.not_after
 
     @property
-    def main_recipe(self) -> Recipe | None:
-        """What most of the messages are made from: what workers make."""
-        own = self.routes[0].recipe if self.routes else None
-        return own or self.recipe
+    def recipes(self) -> list[Recipe]:
+        """What its relays' messages are made from, each once; of those that go first, first."""
+        found: list[Recipe] = []
+        for recipe in [it.recipe or self.recipe for it in self.routes] or [self.recipe]:
+            if recipe is not None and recipe not in found:
+                found.append(recipe)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,10 @@ class Line:
         self._desk = desk
         #: Made once: compiling takes a while.
         self._own = route.recipe.compile() if route.recipe is not None else None
-        self._is_made_by_workers = (route.recipe or desk.job.recipe) == desk.job.main_recipe
+        recipe = route.recipe or desk.job.recipe
+        self._bench = None
+        if desk.workshop is not None and recipe is not None:
+            self._bench = desk.workshop.bench(recipe)
 
     def __repr__(self) -> str:
         return f"<Line {self.relay.name}: {self.meter.settled} settled>"
@@ -171,7 +177,7 @@ class Line:
             relay=self.name,
             lease_seconds=LEASE,
             assemble=partial(compiled.assemble, splits=True),
-            workshop=desk.workshop if self._is_made_by_workers else None,
+            workshop=self._bench,
             throttle=self.throttle,
             lanes=self.lanes,
             heed=self.heed,

@@ -23,9 +23,9 @@ from notifier.locale import _
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from notifier.delivery.bench import Bench
     from notifier.delivery.domains import Lanes
     from notifier.delivery.making import Product
-    from notifier.delivery.workshop import Workshop
     from notifier.ledger.ledger import Claimed
     from notifier.model import Message
     from notifier.smtp.parcel import Parcel
@@ -63,7 +63,7 @@ class Stock:
         keeper: Keeper,
         assemble: Callable[..., Message],
         clock: Callable[[], float],
-        workshop: Workshop | None = None,
+        workshop: Bench | None = None,
         lanes: Lanes | None = None,
     ) -> None:
         self._keeper = keeper
@@ -181,7 +181,7 @@ class Stock:
         self._make_here(self.claimed)
         return True
 
-    def _order_some(self, workshop: Workshop) -> None:
+    def _order_some(self, workshop: Bench) -> None:
         if self._suspects:
             self._order(workshop, [self._suspects.popleft()], is_last_try=True)
         else:
@@ -189,7 +189,7 @@ class Stock:
             self._order(workshop, [self.claimed.popleft() for _number in range(count)])
 
     def _order(
-        self, workshop: Workshop, batch: Sequence[Claimed], *, is_last_try: bool = False
+        self, workshop: Bench, batch: Sequence[Claimed], *, is_last_try: bool = False
     ) -> None:
         era, now = self._era, float(int(self._clock()))
         orders = [_order_of(claimed, now) for claimed in batch]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from notifier.delivery.bench import Bench
     from notifier.delivery.domains import Lanes
     from notifier.delivery.heed import Heed
     from notifier.delivery.retry import RetryPolicy
     from notifier.delivery.throttle import Throttle
-    from notifier.delivery.workshop import Workshop
     from notifier.ledger.ledger import Claimed
     from notifier.model import Message
 
@@ -29,7 +29,7 @@ class Terms:
     #: Makes the message: `(recipient, token=..., at=...)`; TemplateError or MessageError.
     assemble: Callable[..., Message]
     #: Worker processes that make messages; None: all are made in process.
-    workshop: Workshop | None
+    workshop: Bench | None
     throttle: Throttle
     policy: RetryPolicy
     #: The ledger's clock (Unix time): for all that is stored, or compared with what is.

@@ -1,8 +1,8 @@
 """A worker process that makes messages: `python -m notifier.delivery.workbench FD`.
 
-`workshop` starts it, with one end of a socket pair as its only line to the world: first the recipe
-comes in and the compiled campaign's digest goes out, then orders in and products out, frame by
-frame. It ends when the other end is closed, however that happened.
+`workshop` starts it, with one end of a socket pair as its only line to the world: first the recipes
+come in and the compiled campaign's digests go out, then orders (and which recipe they are for) in
+and products out, frame by frame. It ends when the other end is closed, however that happened.
 
 Frames are a length (4 bytes, big-endian) and a pickle: both ends are this program, and nobody else
 has a hand on the line.
@@ -82,15 +82,16 @@ def _serve(line: socket.socket) -> None:
     opening = _receive(line)
     if opening is None:
         return
-    language, recipe = opening
-    assert isinstance(recipe, Recipe)
+    language, recipes = opening
+    assert all(isinstance(recipe, Recipe) for recipe in recipes)
     locale.use(language)
-    compiled = recipe.compile()
+    compiled = [recipe.compile() for recipe in recipes]
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)  # messages make no cycles
-    line.sendall(pack(compiled.digest))
-    while (orders := _receive(line)) is not None:
-        line.sendall(pack(_make_all(compiled.assemble, orders)))
+    line.sendall(pack([it.digest for it in compiled]))
+    while (frame := _receive(line)) is not None:
+        recipe, orders = frame
+        line.sendall(pack(_make_all(compiled[recipe].assemble, orders)))
 
 
 def _make_all(assemble: Callable[..., Message], orders: Sequence[tuple[Any, ...]]) -> list[Flat]:

@@ -3,7 +3,8 @@
 Batches of orders go out, batches of products come back, and each worker has at most `AHEAD` of
 them, so that neither side fills the memory. A worker compiles the campaign itself, from the same
 recipe; only one whose digest is the run's gets orders, so a template that was changed meanwhile
-changes nothing of a run on its way.
+changes nothing of a run on its way. Where relays want the same messages signed in different ways,
+there is a recipe for each, and an order says which (`bench`).
 
 If step X fails, what happens to whom?
 
@@ -29,6 +30,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from notifier import locale
+from notifier.delivery.bench import Bench
 from notifier.delivery.throttle import least_seconds
 from notifier.delivery.workbench import LENGTH, pack, unflatten
 
@@ -100,19 +102,27 @@ def count_workers(
 
 
 def open_workshop(
-    recipe: Recipe, digest: str, *, unsent: int, rates: Iterable[Rate] = (), allowed: int | None
+    recipe: Recipe,
+    digest: str,
+    others: Sequence[tuple[Recipe, str]] = (),
+    *,
+    unsent: int,
+    rates: Iterable[Rate] = (),
+    allowed: int | None,
 ) -> Workshop | None:
     """A workshop for a run with so many unsent messages; None where it would be of no use.
 
     `rates`: the limits of the run, which may leave more than enough time to make the messages in
     process. The workers start at once, beside whatever this process does next; `close` ends them.
+    `others`: further recipes of the same messages, and their digests.
     """
     if least_seconds(unsent, rates) >= unsent * SLOW:
         return None
-    count = count_workers(unsent, cores=count_cores(), allowed=allowed, is_signed=bool(recipe.dkim))
+    is_signed = any(it.dkim for it, _digest in ((recipe, digest), *others))
+    count = count_workers(unsent, cores=count_cores(), allowed=allowed, is_signed=is_signed)
     if not count:
         return None
-    workshop = Workshop(recipe, digest)
+    workshop = Workshop(recipe, digest, others)
     try:
         workshop.start(count)
     except BaseException:
@@ -124,9 +134,13 @@ def open_workshop(
 class Workshop:
     """Workers and their orders. `start` them, `attach` them to a loop, `close` it all."""
 
-    def __init__(self, recipe: Recipe, digest: str) -> None:
-        self._opening = pack((locale.current(), recipe))
-        self._digest = digest
+    def __init__(
+        self, recipe: Recipe, digest: str, others: Sequence[tuple[Recipe, str]] = ()
+    ) -> None:
+        """`others`: further recipes, and their digests."""
+        self._recipes = (recipe, *(it for it, _digest in others))
+        self._digests = [digest, *(it for _recipe, it in others)]
+        self._opening = pack((locale.current(), self._recipes))
         self._seconds = PAGES * recipe.limits.render_seconds
         #: Started, without a loop that reads their lines.
         self._started: list[_Worker] = []
@@ -174,6 +188,12 @@ class Workshop:
         self._workers.clear()
         self._started.clear()
 
+    def bench(self, recipe: Recipe) -> Bench | None:
+        """Where messages are made from that recipe; None where workers don't know it."""
+        if recipe not in self._recipes:
+            return None
+        return Bench(self, self._recipes.index(recipe))
+
     @property
     def processes(self) -> tuple[int, ...]:
         """The workers' process ids."""
@@ -200,20 +220,21 @@ class Workshop:
                 is_full = True
         return is_full
 
-    def order(self, orders: Sequence[Order], done: Done) -> None:
+    def order(self, orders: Sequence[Order], done: Done, recipe: int = 0) -> None:
         """Have these made by the worker that has least to do; one must be ready.
 
-        `done` is called once, later: with the products in the orders' sequence (None for one that
-        is to be made in process: it broke, or is large), or with what was lost with its worker.
+        `recipe`: which of them. `done` is called once, later: with the products in the orders'
+        sequence (None for one that is to be made in process: it broke, or is large), or with what
+        was lost with its worker.
         """
         ready = (it for it in self._workers if it.is_ready)
-        min(ready, key=lambda worker: len(worker.orders)).take(orders, done)
+        min(ready, key=lambda worker: len(worker.orders)).take(orders, done, recipe)
 
     # --- what workers call -------------------------------------------------------------------
 
-    def greet(self, worker: _Worker, digest: str) -> None:
+    def greet(self, worker: _Worker, digests: list[str]) -> None:
         """The worker has compiled the campaign."""
-        if digest == self._digest:
+        if digests == self._digests:
             worker.is_ready = worker.was_ready = True
             self.on_change()
         else:
@@ -288,10 +309,10 @@ class _Worker(asyncio.Protocol):
         self._transport.write(opening)
         self._watch(START_SECONDS)
 
-    def take(self, orders: Sequence[Order], done: Done) -> None:
+    def take(self, orders: Sequence[Order], done: Done, recipe: int) -> None:
         """Send a batch."""
         self.orders.append((orders, done))
-        self._transport.write(pack([tuple(order) for order in orders]))
+        self._transport.write(pack((recipe, [tuple(order) for order in orders])))
         if len(self.orders) == 1:
             self._watch(self._workshop.seconds_for(orders))
 

@@ -15,7 +15,7 @@ import pytest
 
 from notifier.campaign import load_campaign
 from notifier.delivery import workbench, workshop
-from notifier.delivery.engine import Job, deliver
+from notifier.delivery.engine import Job, Route, deliver
 from notifier.delivery.making import Made, Order, Recipe, Unmade, make
 from notifier.delivery.workshop import Lost, Workshop, count_workers, open_workshop
 from notifier.ledger.ledger import Ledger, NewRun
@@ -58,9 +58,9 @@ def order(number, mark=9):
 class Shop:
     """A workshop in a running loop, whose batches can be awaited."""
 
-    def __init__(self, recipe, digest=None):
+    def __init__(self, recipe, digest=None, others=()):
         self.digest = digest or recipe.compile().digest
-        self.workshop = Workshop(recipe, self.digest)
+        self.workshop = Workshop(recipe, self.digest, [(it, it.compile().digest) for it in others])
         self.changed = asyncio.Event()
         self.workshop.on_change = self.changed.set
 
@@ -79,10 +79,10 @@ class Shop:
             await self.changed.wait()
             self.changed.clear()
 
-    def make(self, *orders):
+    def make(self, *orders, bench=None):
         """What becomes of a batch."""
         future = asyncio.get_running_loop().create_future()
-        self.workshop.order(orders, future.set_result)
+        (bench or self.workshop).order(orders, future.set_result)
         return future
 
 
@@ -129,6 +129,91 @@ def test_a_worker_signs_with_the_key_in_the_file(recipe, tmp_path):
             assert made.message.data.startswith(b"DKIM-Signature: v=1; a=rsa-sha256;")
 
     run(scene())
+
+
+@pytest.fixture
+def signed(recipe, tmp_path):
+    """The same messages, signed."""
+    path = tmp_path / "key.pem"
+    write_pem(path, generate_pem("rsa"))
+    return replace(
+        recipe, dkim=(DkimSettings(domain="nguyendu.example", selector="a", key_file=path),)
+    )
+
+
+def test_a_worker_makes_messages_for_each_relays_signing(recipe, signed):
+    """An order says from which recipe; one that it doesn't know is nobody's."""
+
+    async def scene():
+        async with Shop(recipe, others=[signed]) as shop:
+            await shop.is_ready()
+            benches = [shop.workshop.bench(it) for it in (recipe, signed)]
+            batches = [shop.make(order(n), order(n + 2), bench=benches[n]) for n in (0, 1)]
+            found = [[it.message.data for it in await batch] for batch in batches]
+            compiled = recipe.compile(), signed.compile()
+            for number, made in enumerate(found):
+                assert made == [
+                    make(compiled[number].assemble, order(number + more)).message.data
+                    for more in (0, 2)
+                ]
+            assert [made[0].startswith(b"DKIM-Signature") for made in found] == [False, True]
+            assert shop.workshop.bench(replace(recipe, locale="en")) is None
+
+    run(scene())
+
+
+def test_one_recipe_that_changed_is_one_too_many(recipe, signed, tmp_path):
+    """A worker whose key is another one would sign what the run did not begin with."""
+    shop = Shop(recipe, others=[signed])
+    write_pem(tmp_path / "new.pem", generate_pem("rsa"))
+    (tmp_path / "new.pem").replace(tmp_path / "key.pem")
+
+    async def scene():
+        async with shop:
+            while shop.workshop.is_open:
+                await shop.changed.wait()
+                shop.changed.clear()
+                assert not shop.workshop.is_ready
+
+    run(scene())
+
+
+def test_a_run_through_relays_that_sign_differently_is_made_by_workers_for_both(
+    recipe, signed, tmp_path, relay_script
+):
+    """Each relay gets what it wants, and no message is made in the process that sends."""
+    plain, signing = relay_script.ScriptedRelay(), relay_script.ScriptedRelay()
+    compiled = recipe.compile()
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        begun = ledger.start_run(NewRun("marks", "1", "Marks", "main"))
+        people = [
+            Recipient(n + 2, f"K{n}", f"p{n}@parents.example", "An", {"Toán": 9})
+            for n in range(120)
+        ]
+        ledger.enrol(begun.id, people, [])
+        ledger.finish_enrolment(begun.id, rows=120)
+        shop = Shop(recipe, others=[signed])
+
+        async def scene():
+            async with plain, signing, shop:
+                await shop.is_ready()
+                first, second = (
+                    RelaySettings(name=name, host="127.0.0.1", port=it.port, tls="none")
+                    for name, it in (("plain", plain), ("signing", signing))
+                )
+                routes = (Route(first), Route(second, recipe=signed))
+                job = Job(ledger.get_run(begun.id), compiled, first, RetrySettings())
+                job = replace(job, recipe=recipe, workshop=shop.workshop, routes=routes)
+                assert job.recipes == [recipe, signed]
+                await deliver(job, ledger)
+
+        run(scene())
+        assert ledger.counts(begun.id) == {State.ACCEPTED: 120}
+    for relay, is_signed in ((plain, False), (signing, True)):
+        assert relay.delivered
+        for _sender, _address, data in relay.delivered:
+            assert data.startswith(b"DKIM-Signature") == is_signed
+    assert len(plain.delivered) + len(signing.delivered) == 120
 
 
 def test_a_worker_that_dies_gives_its_batch_back_and_another_takes_its_place(recipe):
@@ -305,7 +390,7 @@ def test_a_worker_ends_when_its_line_is_closed(recipe):
     with theirs:
         thread = threading.Thread(target=workbench.work, args=(theirs,))
         thread.start()
-        ours.sendall(workbench.pack(("en", recipe)))
+        ours.sendall(workbench.pack(("en", (recipe,))))
         assert ours.recv(10)
         ours.close()
         thread.join(LIMIT)
