@@ -12,9 +12,10 @@ from notifier.cli import options
 from notifier.cli.console import facts, heading, print_json, say, suggest
 from notifier.cli.control import confirm
 from notifier.cli.remaking import remaking, spell_size
+from notifier.cli.runs import next_steps
 from notifier.cli.session import Session, session_of
 from notifier.cli.words import spell_moment
-from notifier.errors import UsageError
+from notifier.errors import NotifierError, UsageError
 from notifier.locale import N_, _, ngettext
 from notifier.model import Cause, Recipient, RunState, State, load_context
 from notifier.report.words import run_word, stage_word
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from notifier.ledger.doubts import Doubt, Settled
+    from notifier.ledger.ledger import Ledger
     from notifier.ledger.reports import RunSummary
 
 HELP = N_(
@@ -69,6 +71,7 @@ def doubt(  # noqa: PLR0917 - Typer's parameters are the command's
         )
     run_id = session.find_run_id(run)
     with session.ledger() as ledger:
+        _recover(session, ledger, run_id)
         found = ledger.doubts.of_run(run_id)
         left = _chosen(run_id, found, address, delivery)
         if not (resend or accept) or not left:
@@ -83,6 +86,29 @@ def doubt(  # noqa: PLR0917 - Typer's parameters are the command's
             by=ledger.actor,
         )
     return _tell_settled(session, run_id, settled, sends=resend, as_json=as_json)
+
+
+def _recover(session: Session, ledger: Ledger, run_id: int) -> None:
+    """What a sender that is gone had on the wire is in doubt, or due again by the policy."""
+    run = ledger.get_run(run_id)
+    if run.state is RunState.ENROLLING:
+        return
+    try:
+        resends = session.campaign(run.campaign).on_doubt == "resend"
+    except NotifierError:  # its file is gone or broken: a person decides
+        resends = False
+    found = ledger.recover(run_id, resends)
+    if found.in_doubt:
+        ledger.finish_if_done(run_id)
+    if found.resent:
+        say(
+            ngettext(
+                "{count} message was in doubt, and is in the queue again (on_doubt: resend).",
+                "{count} messages were in doubt, and are in the queue again (on_doubt: resend).",
+                found.resent,
+            ).format(count=found.resent),
+            stderr=True,
+        )
 
 
 def _chosen(
@@ -158,10 +184,11 @@ def _tell_settled(
             ).format(count=settled.suppressed)
         )
     with session.reader() as reader:
-        say(_("Run {run}: {state}").format(run=run_id, state=run_word(reader.summary(run_id))))
-    if sends and settled.count:
-        suggest(f"notifier resume {run_id}")
-    suggest(f"notifier doubt {run_id}" if settled.left else f"notifier report {run_id}")
+        summary = reader.summary(run_id)
+    say(_("Run {run}: {state}").format(run=run_id, state=run_word(summary)))
+    if settled.left:
+        suggest(f"notifier doubt {run_id}")
+    suggest(*next_steps(summary))
     return code
 
 
@@ -252,8 +279,8 @@ def _facts(it: Doubt, letter: Letter, zone: ZoneInfo) -> list[tuple[str, object]
         (_("size"), None if letter.size is None else spell_size(letter.size)),
         (_("relay"), it.relay),
         (_("attempt"), _spell_attempt(it)),
-        (_("sending began"), spell_moment(_at(it.started_at), zone)),
-        (_("given up waiting"), spell_moment(_at(it.at), zone)),
+        (_("on the wire since"), spell_moment(_at(it.started_at), zone)),
+        (_("in doubt since"), spell_moment(_at(it.at), zone)),
         (_("why in doubt"), _why(it)),
         (_("heard"), _heard(it) or _("nothing")),
         (_("Message-ID"), letter.message_id),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import socketserver
 import threading
 import time
@@ -178,6 +179,28 @@ def test_a_program_that_was_ended_is_said_to_be_why(notifier, office, tmp_path):
     assert one.address in result.out
     assert one.token in result.out
     assert "1 of 1" in result.out
+
+
+@pytest.mark.parametrize("policy", ["hold", "resend"])
+def test_a_sender_that_is_gone_is_found_out(notifier, office, tmp_path, policy):
+    """Right after a kill, without anybody going on with the run: by the campaign's policy."""
+    campaign = tmp_path / "campaigns" / "notice.yaml"
+    text = campaign.read_text(encoding="utf-8")
+    campaign.write_text(f"{text}on_doubt: {policy}\n", encoding="utf-8")
+    office.stop()
+    assert notifier("send", "notice", "--live").code == 3
+    with Ledger.open(tmp_path / "data" / "ledger.sqlite") as ledger:
+        ledger.resume(1)
+        worker = ledger.register_worker(socket.gethostname(), 2**22 + 1, 1)  # no such process
+        (one,) = ledger.claim(1, worker, 1)
+        now = time.time()
+        assert not ledger.record([Intent(one.id, now, now, "ab" * 32, worker)], [])
+    result = notifier("doubt", "latest", "--json")
+    if policy == "hold":
+        assert [it["address"] for it in result.data["deliveries"]] == [one.address]
+    else:
+        assert result.data["in_doubt"] == 0
+        assert "1 message was in doubt, and is in the queue again" in result.err
 
 
 def test_a_terminal_is_asked(notifier, doubtful, monkeypatch):
