@@ -191,6 +191,7 @@ def tell_outcome(
     """Print the account: figures, failures by cause, what to type next."""
     tell_summary(summary, session.zone)
     tell_causes(reader, summary.id)
+    tell_relays(reader, summary, session.zone)
     if ending is not None and ending.was_interrupted:
         say(_spell_ending(ending))
     if not tell_window(session, summary):
