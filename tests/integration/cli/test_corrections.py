@@ -249,3 +249,23 @@ def test_what_the_sheet_must_hold_is_about_the_sheet(notifier, sent, tmp_path):
     assert _only(notifier, "changed", "--live").code == 0
     sent(drop=["1"])
     assert notifier("send", "notice", "--only", "changed").code == 1
+
+
+def test_a_slip_that_was_made_anew_is_a_correction(notifier, office, sent, tmp_path):
+    """The row is the same, and the file under its name isn't: whoever has the old one gets it."""
+    slips = tmp_path / "data" / "slips"
+    slips.mkdir()
+    for key in PEOPLE:
+        (slips / f"{key}.pdf").write_bytes(b"%PDF of " + key.encode())
+    campaign = tmp_path / "campaigns" / "notice.yaml"
+    text = campaign.read_text(encoding="utf-8")
+    campaign.write_text(text + 'attachments: ["data/slips/{{ key }}.pdf"]\n', encoding="utf-8")
+    assert notifier("send", "notice", "--live", "--again").code == 1
+    assert _only(notifier, "changed").data["deliveries"] == 0
+    (slips / "2.pdf").write_bytes(b"%PDF mended")
+    result = _only(notifier, "changed")
+    (one,) = result.data["only"]["recipients"]
+    assert one["key"] == "2"
+    assert [it["field"] for it in one["changes"]] == ["data/slips/2.pdf"]
+    assert _only(notifier, "changed", "--live").code == 0
+    assert _only(notifier, "changed").data["deliveries"] == 0
