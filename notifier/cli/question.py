@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from notifier.cli import preview
@@ -96,7 +97,7 @@ def put_question(
         chosen = _spread(summary.deliveries, samples)
         shown = [
             (it, compiled.render(it))
-            for number, it in enumerate(past.everybody(run_id))
+            for number, it in enumerate(islice(past.everybody(run_id), max(chosen, default=-1) + 1))
             if number in chosen
         ]
         selection = _compare(session, past, compiled, summary, last)

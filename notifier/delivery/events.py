@@ -29,9 +29,7 @@ def tell_awaiting(ledger: Ledger, run_id: int) -> bool:
         "Run {run} ({name}) waits for approval: {count} messages.",
         count,
     ).format(run=run_id, name=_name(run), count=count)
-    lines = [head, _("{who} asked for it.").format(who=found.asked_by)]
-    if run.reason:
-        lines.append(run.reason)
+    lines = [head, run.reason] if run.reason else [head]
     lines.append(
         _("Look at it, and let it go or not: {step}").format(step=f"notifier approve {run_id}")
     )

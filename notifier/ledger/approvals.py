@@ -123,7 +123,8 @@ class Approvals:
                 (by, now, note, run.id),
             )
             runs.move(db, run.id, RunState.ACTIVE, "", now)
-            detail = {"digest": found.digest, "asked_by": found.asked_by, "note": note}
+            detail = {"digest": found.digest, "asked_by": found.asked_by}
+            detail |= {"note": note} if note else {}
             audit.note(db, by, "approve", f"run {run.id}", detail, now)
 
     def reject(self, run_id: int, *, by: str, reason: str) -> int:
