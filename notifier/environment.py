@@ -59,9 +59,11 @@ def _path(
 ) -> tuple[str, ...] | None:
     first, *rest = variable.removeprefix(PREFIX).split("__")
     if not rest:
-        meant = difflib.get_close_matches(variable, OWN_VARIABLES, n=1, cutoff=0.8)
+        # Without the prefix, which makes all of them alike.
+        own = [name.removeprefix(PREFIX) for name in OWN_VARIABLES]
+        meant = difflib.get_close_matches(first, own, n=1, cutoff=0.75)
         if meant:
-            raise _unknown(variable, meant[0])
+            raise _unknown(variable, PREFIX + meant[0])
         return None
     if first.lower() not in sections:
         meant = difflib.get_close_matches(first.lower(), sections, n=1, cutoff=0.6)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from notifier.measures import (
     check_timezone,
+    parse_age,
     parse_count_range,
     parse_domain,
     parse_duration,
@@ -184,3 +185,18 @@ def test_what_is_no_domain_is_refused(written):
 def test_a_domain_that_ascii_cannot_spell_stays():
     """It is compared as it is."""
     assert spell_domain("ß" * 70 + ".example") == "ß" * 70 + ".example"
+
+
+@pytest.mark.parametrize(
+    ("text", "days"), [("90d", 90), ("12w", 84), (" 2 Y ", 730), ("0d", 0), ("100y", 36_500)]
+)
+def test_how_long_something_is_kept(text, days):
+    """In days, weeks or years: not in months, which are of several lengths."""
+    assert parse_age(text) == days * 86_400
+
+
+@pytest.mark.parametrize("text", ["", "90", "90h", "-1d", "1m", "101y", "999999d", "d", None, 7])
+def test_what_is_no_time_to_keep_something_is_refused(text):
+    """A bare number above all: of what?"""
+    with pytest.raises(ValueError, match="90d"):
+        parse_age(text)

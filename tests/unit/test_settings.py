@@ -365,3 +365,13 @@ def test_a_power_cut_takes_nothing_unless_somebody_chose_otherwise(load, refused
     assert load().settings.workspace.durability == "full"
     assert load(NOTIFIER_WORKSPACE__DURABILITY="fast").settings.workspace.durability == "fast"
     assert "full, fast" in refused('[workspace]\ndurability = "off"\n').message
+
+
+def test_how_long_recipients_are_kept(load, refused):
+    """For good unless it is said; in days, weeks or years, a day at least."""
+    assert load().settings.workspace.keep_recipients is None
+    settings = load('[workspace]\nkeep_recipients = "12w"\n').settings
+    assert settings.workspace.keep_recipients == 84 * 86_400
+    for text in ('"0d"', '"400"', "90"):
+        error = refused(f"[workspace]\nkeep_recipients = {text}\n")
+        assert "keep_recipients" in error.message + error.where

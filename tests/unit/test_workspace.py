@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from notifier.workspace import find_root, peek_locale
+from notifier.workspace import find_actor, find_root, peek_locale
 
 
 @pytest.fixture
@@ -93,3 +93,24 @@ def test_peek_loads_nothing_heavy():
         "sys.exit(any(m in sys.modules for m in ('pydantic', 'yaml', 'babel', 'zoneinfo')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_whoever_is_at_work_is_named(monkeypatch):
+    """By the account and the host, unless NOTIFIER_ACTOR says who; one line in any case."""
+    monkeypatch.setattr("notifier.workspace.getpass.getuser", lambda: "lan")
+    monkeypatch.setattr("notifier.workspace.socket.gethostname", lambda: "office")
+    assert find_actor({}) == "lan@office"
+    assert find_actor({"NOTIFIER_ACTOR": " Lan\n(office)\x1b "}) == "Lan(office)"
+    assert find_actor({"NOTIFIER_ACTOR": " \n"}) == "lan@office"
+
+
+def test_an_account_without_a_name_is_its_number(monkeypatch):
+    """As in a container that runs as somebody whom no file knows."""
+
+    def unknown():
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    monkeypatch.setattr("notifier.workspace.getpass.getuser", unknown)
+    monkeypatch.setattr("notifier.workspace.socket.gethostname", lambda: "box")
+    monkeypatch.setattr("notifier.workspace.os.getuid", lambda: 1234, raising=False)
+    assert find_actor({}) == "uid1234@box"
