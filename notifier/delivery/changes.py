@@ -318,8 +318,10 @@ def check_past(past: Past, campaign: str) -> None:
                 ).format(run=run.id, campaign=campaign),
                 where=f"{campaign}@{run.occurrence}",
                 next_step=_(
-                    "Finish it (notifier resume {run}) or give it up (notifier cancel {run}) first."
-                ).format(run=run.id),
+                    "Finish it (notifier {verb} {run}) or give it up (notifier cancel {run}) first."
+                ).format(
+                    run=run.id, verb="approve" if run.state is RunState.AWAITING else "resume"
+                ),
             )
     for run in _since_the_last_whole_one(past):
         if run.purged_at is not None:

@@ -41,6 +41,15 @@ def test_the_verdict_of_a_clean_run_is_short(make_ledger, make_delivery):
     assert verdict(make_ledger(rows).told) == "All 3 messages were delivered to the relay."
 
 
+def test_what_a_person_takes_as_arrived_is_not_called_delivered(make_ledger, make_delivery):
+    """No reply proves it: it is counted apart."""
+    states = (State.ACCEPTED, State.ACCEPTED, State.PRESUMED)
+    rows = [make_delivery(i, i, str(i), "", f"a{i}@x.example", it) for i, it in enumerate(states)]
+    assert verdict(make_ledger(rows).told) == (
+        "2 of 3 messages were delivered to the relay; 1 taken as arrived."
+    )
+
+
 def test_the_verdict_of_one_message_is_singular(make_ledger, make_delivery):
     """One is one."""
     row = make_delivery(1, 2, "1", "", "a@x.example", State.ACCEPTED)
