@@ -8,8 +8,10 @@ is recognised by it, and the Message-ID stays the same for good.
 from __future__ import annotations
 
 import base64
+import ctypes
 import hashlib
 import json
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -222,6 +224,20 @@ def put_in_order(store: Store, run_id: int) -> None:
             time.sleep(GAP)
         with store.write() as db:
             db.execute(sql, values)
+    if count > 1 << SORTED_BITS:
+        _give_memory_back(store)
+
+
+def _give_memory_back(store: Store) -> None:
+    """What reading and sorting took is the system's again (measured: 30 MB of 160).
+
+    Of itself glibc keeps what was freed between things that are still used (malloc_trim(3)); other
+    systems' libraries have no such function.
+    """
+    with store.alone() as db:
+        db.execute("PRAGMA shrink_memory")
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
 
 
 def _token_parts(run_id: int, count: int) -> list[tuple[str, tuple[object, ...]]]:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: Texts kept in the dict.
-_FEW = 30_000
+_FEW = 20_000
 #: Texts kept in arrays.
-_MANY = 200_000
+_MANY = 50_000
 #: KiB of the file that are kept in memory.
 FILE_KIB = 4000
 
