@@ -61,6 +61,8 @@ class Round:
 
     number: int
     people: int
+    #: Accounts through which the run is shared out, each with so many connections of that depth.
+    relays: int
     connections: int
     depth: int
     capabilities: tuple[str, ...]
@@ -78,7 +80,7 @@ class Round:
     @property
     def bound(self) -> int:
         """Messages that one kill may leave in doubt."""
-        return self.connections * self.depth
+        return self.relays * self.connections * self.depth
 
 
 def draw(seed: int, number: int) -> Round:
@@ -95,6 +97,7 @@ def draw(seed: int, number: int) -> Round:
     return Round(
         number=number,
         people=people,
+        relays=dice.choice((1, 1, 1, 2)),
         connections=connections,
         depth=dice.choice((1, 2, 2, 4)),
         capabilities=capabilities,

@@ -8,25 +8,28 @@ TOML = """\
 [workspace]
 locale = "en"
 timezone = "Asia/Ho_Chi_Minh"
-[relays.main]
-host = "127.0.0.1"
-port = {port}
-tls = "none"
-max_connections = {connections}
-pipeline_depth = {depth}
-connect_attempts = 3
 [retry]
 first = "20ms"
 factor = 1
 [limits]
 assembly_processes = {workers}
 """
+#: Several relays are several accounts of one server.
+RELAY = """\
+[relays.{name}]
+host = "127.0.0.1"
+port = {port}
+tls = "none"
+max_connections = {connections}
+pipeline_depth = {depth}
+connect_attempts = 3
+"""
 CAMPAIGN = """\
 title: Marks
 from: "Nguyễn Du School <office@nguyendu.example>"
 recipients: {{file: data/marks.csv, key: id, fold: key}}
 template: marks
-relay: main
+relays: {relays}
 on_doubt: {on_doubt}
 """
 #: Parts of the people whom the relay refuses, or puts off, the first time (`relay.REFUSALS`).
@@ -35,11 +38,15 @@ RELUCTANT = {"no": 0.01, "later": 0.01, "fat": 0.01, "full": 0.01}
 
 def make(root, plan, port, seed):
     """Write the workspace; the addresses that each get one message."""
+    names = ("main", "second")[: plan.relays]
+    accounts = [
+        RELAY.format(name=name, port=port, connections=plan.connections, depth=plan.depth)
+        for name in names
+    ]
+    relays = "[" + ", ".join(f"{{name: {name}}}" for name in names) + "]"
     files = {
-        "notifier.toml": TOML.format(
-            port=port, connections=plan.connections, depth=plan.depth, workers=plan.workers
-        ),
-        "campaigns/marks.yaml": CAMPAIGN.format(on_doubt=plan.on_doubt),
+        "notifier.toml": "".join([TOML.format(workers=plan.workers), *accounts]),
+        "campaigns/marks.yaml": CAMPAIGN.format(relays=relays, on_doubt=plan.on_doubt),
         "templates/marks/subject.txt": "Mark of {{ name }}",
         "templates/marks/body.html": "<p>{{ name }}: "
         "{% for row in rows %}<b>{{ row.mark }}</b> {% endfor %}</p>",
