@@ -95,7 +95,8 @@ class Plan:
 
         limits, ceiling = channels_of(self.routes), self.campaign.rate
         hours = Hours(None, UTC)  # as long as it is open
-        return forecast(self.left, limits, hours=hours, start=0.0, ceiling=ceiling).seconds
+        found = forecast(self.left, limits, hours=hours, start=0.0, ceiling=ceiling)
+        return round(found.seconds, 1)
 
     def as_dict(self) -> dict[str, Any]:
         """What a dry run's `--json` prints: the keys of a run, and what is only known before."""

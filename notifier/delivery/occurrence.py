@@ -11,6 +11,7 @@ What people do, and what must come of it:
     corrects twice on one day (`--only changed`)  two runs: each goes to those alone who don't have
                                                   it yet, so nobody gets it twice
     a scheduler fires twice                       it names the occurrence itself: one run
+    a schedule sent it today, somebody sends it   nothing is sent unasked, as above
 
 So the default occurrence is the local date, and not the date with a digest of the sheet: with the
 digest, one corrected cell would mail everybody a second time without a word. An unfinished run is
@@ -107,6 +108,8 @@ def choose_occurrence(
         return Choice(latest.occurrence, latest)
     if repeats:
         return Choice(free_occurrence(campaign, name, find), None)
+    if latest is not None and latest.occurrence.startswith(f"{name}T"):  # a schedule's, of today
+        return Choice(latest.occurrence, latest)
     return Choice(name, find(f"{campaign}@{name}"))
 
 

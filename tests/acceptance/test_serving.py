@@ -280,3 +280,27 @@ def test_the_forecast_is_what_a_real_run_takes(make_school, mailbox):
         first, last = db.execute("SELECT min(started_at), max(at) FROM attempt").fetchone()
     assert last - first == pytest.approx(foretold["seconds"], abs=0.5)
     assert last - first >= foretold["seconds"] - 0.1
+
+
+def test_what_needs_approval_is_enrolled_when_due_and_sent_once_somebody_approves(
+    make_school, mailbox, serve, monkeypatch
+):
+    """The schedule asks; somebody else answers; whoever serves sends."""
+    monkeypatch.setenv("NOTIFIER_ACTOR", "lan@office")
+    school = make_school(mailbox.port, pupils=3)
+    add(school, "approval: required\n")
+    serving = serve(school)
+    plan_when_served(school)
+    wait_until(
+        lambda: [it["state"] for it in school.json("runs")[1]] == ["awaiting"],
+        "the run does not wait for approval",
+    )
+    assert "waits for approval" in school.run("schedule", "list")[1]
+    assert mailbox.received() == []
+    monkeypatch.setenv("NOTIFIER_ACTOR", "hieu_pho@office")
+    code, _out, err = school.run("approve", "latest", "--yes")
+    assert code == 0, err
+    mailbox.wait_for(3)
+    wait_until(lambda: is_over(school), "the run did not end")
+    serving.terminate()
+    serving.communicate(timeout=LIMIT)

@@ -54,6 +54,15 @@ def test_nobody_gets_it_twice_on_the_same_day(state):
     assert _choose(Run(4, "2027-01-15", state), source_digest="changed").is_over
 
 
+def test_what_a_schedule_sent_today_is_not_sent_again_by_hand():
+    """Unasked it would reach everybody a second time; yesterday's holds nobody up."""
+    sent = Run(4, "2027-01-15T07:00", RunState.FINISHED)
+    assert _choose(sent).is_over
+    assert _choose(sent, again=True).occurrence == "2027-01-15"
+    yesterday = Run(4, "2027-01-14T07:00", RunState.FINISHED)
+    assert _choose(yesterday).occurrence == "2027-01-15"
+
+
 @pytest.mark.parametrize("state", [RunState.FINISHED, RunState.CANCELLED, RunState.HELD])
 def test_tomorrow_is_a_new_run(state):
     """A run that is over, or waits for a person, holds up no other day."""
