@@ -99,7 +99,6 @@ def _check(db: sqlite3.Connection, path: Path, now: float, *, quick: bool) -> He
     made += [(it.name, partial(_ask, db, it)) for it in QUERIES]
     made.append(("claims", partial(_claims, db, now)))
     made.append(("audit", partial(_audit, db)))
-    made.append(("journal", partial(_journal, db)))
     if not quick:
         made.append(("contents", partial(_contents, db)))
     findings: list[Finding] = []
@@ -196,19 +195,6 @@ def _audit(db: sqlite3.Connection) -> Iterator[Finding]:
             1,
             (_("row {row}").format(row=row),),
             _("Compare it with a backup's: what comes before that row is as it was written."),
-        )
-
-
-def _journal(db: sqlite3.Connection) -> Iterator[Finding]:
-    (mode,) = db.execute("PRAGMA journal_mode").fetchone()
-    if mode != "wal":
-        yield Finding(
-            "journal",
-            Level.NOTICE,
-            _("The ledger has no write-ahead log, which is slower."),
-            1,
-            (str(mode),),
-            _("It gets one when it is sent with next, unless its file system can't have one."),
         )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notifier.ledger import suppressions
@@ -147,6 +147,11 @@ def look_up(
         near=tuple(sorted(_near(db, deliveries) - folded)),
         forgotten=len(suppressions.forgotten(db, folded)),
     )
+
+
+def as_of_now(db: sqlite3.Connection, found: Dossier) -> Dossier:
+    """The same, with the states that the deliveries have come to since."""
+    return replace(found, deliveries=tuple(_deliveries(db, {it.id for it in found.deliveries})))
 
 
 def _to(db: sqlite3.Connection, folded: Collection[str]) -> set[int]:

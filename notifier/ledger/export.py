@@ -34,7 +34,7 @@ _OF_RUN = {
     "audit": "subject = 'run ' || ?",
 }
 #: Indexes in the shape of tables, what files held, and other programs' tables.
-_LEFT_OUT = ("token", "mailbox", "document", "alembic_version", "sqlite_sequence")
+_LEFT_OUT = ("token", "mailbox", "document", "alembic_version", "apscheduler_jobs")
 #: Rows read at a time.
 _PAGE = 1000
 

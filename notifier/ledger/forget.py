@@ -3,8 +3,9 @@
 First, in one transaction, they are put among the forgotten, by a hash: from then on no sheet brings
 them back (`suppressions.py`), and what waits for them is suppressed. Then they are looked up once
 more, because a sheet may just have been enrolled, and all that is found goes in a second
-transaction. Killed between the two, they are not mailed any more; forgetting them again does the
-rest. What their deliveries came to stays, as numbers: the sums of each run hold.
+transaction. Looking up takes seconds where the ledger is large, and is in neither: whoever sends
+meanwhile isn't kept waiting. Killed between the two, they are not mailed any more; forgetting them
+again does the rest. What their deliveries came to stays, as numbers: the sums of each run hold.
 """
 
 from __future__ import annotations
@@ -42,12 +43,14 @@ def forget(
     them; nothing is changed then.
     """
     purge.overwrite(store)
-    with store.write() as db:
+    with store.alone() as db:
         found = dossier.look_up(db, *person)
-        _bar(db, found, now, may_be_mailed=may_be_mailed)
     with store.write() as db:
+        _bar(db, dossier.as_of_now(db, found), now, may_be_mailed=may_be_mailed)
+    with store.alone() as db:
         found = dossier.look_up(db, *person)
-        _refuse_while_sending(found)
+    with store.write() as db:
+        _refuse_while_sending(dossier.as_of_now(db, found))
         _erase(db, found)
         told = _told(db, found)
         audit.note(db, actor, "forget", "", {**told, "may_be_mailed": may_be_mailed}, now)

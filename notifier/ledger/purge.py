@@ -23,7 +23,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from notifier.errors import LedgerError
 from notifier.ledger import audit, connection
+from notifier.locale import _
 from notifier.model import RunState
 
 if TYPE_CHECKING:
@@ -223,5 +225,11 @@ def compact(path: Path) -> int:
         before = path.stat().st_size
         db.execute("PRAGMA synchronous = FULL")
         db.execute("VACUUM")
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (is_busy, *_pages) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if is_busy:
+            raise LedgerError(
+                _("The ledger is read by another program: its log still has what was taken out."),
+                where=str(path),
+                next_step=_("Close it, then purge or forget once more."),
+            )
         return before - path.stat().st_size

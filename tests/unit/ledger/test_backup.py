@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import threading
 
 import pytest
 
 from notifier.errors import LedgerError, UsageError
 from notifier.ledger import backup
 from notifier.ledger.check import check
-from notifier.ledger.ledger import Ledger
+from notifier.ledger.ledger import Ledger, NewRun
 from notifier.model import RunState, State
+
+from .conftest import people
 
 
 @pytest.fixture
@@ -160,3 +163,24 @@ def test_schedules_of_a_copy_are_paused(desk, tmp_path):
     desk.ledger.keeping.back_up(tmp_path / "copy.sqlite")
     assert _query(tmp_path / "copy.sqlite", "SELECT paused FROM schedule") == [(1,)]
     assert desk.one("SELECT paused FROM schedule") == (0,)
+
+
+def test_a_copy_is_of_one_instant_whoever_writes(desk, tmp_path):
+    """Rows come in by the thousand meanwhile: each copy's sums agree."""
+    run = desk.ledger.start_run(NewRun("grades", "1", "", "main"))
+    done = threading.Event()
+
+    def enrol():
+        for begin in range(0, 6000, 50):
+            desk.ledger.enrol(run.id, people(50, begin), ())
+        done.set()
+
+    thread = threading.Thread(target=enrol)
+    thread.start()
+    counts = []
+    while not done.is_set() or not counts:
+        copied = backup.back_up(desk.ledger.path, tmp_path / "copy.sqlite", now=0.0, replace=True)
+        assert check(copied.path, now=0.0).findings == ()
+        counts += _query(copied.path, "SELECT sum(count) FROM counter")
+    thread.join()
+    assert all(count % 50 == 0 for (count,) in counts)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from notifier.errors import UsageError
+from notifier.errors import LedgerError, UsageError
 from notifier.ledger import purge
 from notifier.ledger.check import check
 from notifier.ledger.documents import document
@@ -159,3 +159,16 @@ def test_whether_somebody_sends_is_known(desk):
     assert desk.ledger.keeping.is_being_sent()
     desk.ledger.release(worker)
     assert not desk.ledger.keeping.is_being_sent()
+
+
+def test_a_log_that_somebody_reads_is_told(old, monkeypatch):
+    """What was taken out is still in it: whoever purges must not think that it is gone."""
+    _purge(old)
+    monkeypatch.setattr(purge.connection, "BUSY_SECONDS", 0.05)
+    reader = purge.connection.connect(old.ledger.path)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM run").fetchone()
+    with pytest.raises(LedgerError, match="its log still has"):
+        old.ledger.keeping.compact()
+    reader.close()
+    old.ledger.keeping.compact()
