@@ -44,7 +44,7 @@ def main():
             results = map(_one_round, jobs)
         else:
             context = multiprocessing.get_context("spawn")
-            pool = stack.enter_context(context.Pool(options.jobs, victim.load))
+            pool = stack.enter_context(context.Pool(options.jobs, _prepare))
             results = pool.imap_unordered(_one_round, jobs)
         with contextlib.suppress(KeyboardInterrupt):  # what is known by then is told
             for done, found in enumerate(results, 1):
@@ -55,6 +55,12 @@ def main():
                     print(f"{done} of {options.rounds} rounds, {seconds:.0f} s", flush=True)
     print(*table(account, seed, time.monotonic() - began), sep="\n")
     return 0 if account.is_clean else 1
+
+
+def _prepare():
+    """What a process does that takes rounds: when it is ended, it ends its relay first."""
+    signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(1))
+    victim.load()
 
 
 def _one_round(job):
