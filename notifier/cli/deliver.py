@@ -194,10 +194,11 @@ def tell_outcome(
     tell_relays(reader, summary, session.zone)
     if ending is not None and ending.was_interrupted:
         say(_spell_ending(ending))
-    if not tell_window(session, summary):
+    is_closed = tell_window(session, summary)
+    if not is_closed:
         _tell_deferred(session, summary)
     _tell_stop(session, summary)
-    steps = next_steps(summary)
+    steps = [] if is_closed else next_steps(summary)
     report = f"notifier report {summary.id}"
     suggest(*steps, report)
 

@@ -9,6 +9,7 @@ import typer
 from notifier.cli import options
 from notifier.cli.asked import approval_dict, askers, tell_approval
 from notifier.cli.console import facts, print_json, say, suggest, table
+from notifier.cli.hours import tell_window
 from notifier.cli.relay_states import standings, tell_standings
 from notifier.cli.session import session_of
 from notifier.cli.words import counts_line, spell_moment, spell_number, spell_seconds
@@ -96,7 +97,7 @@ def status(ctx: typer.Context, run: str = options.RUN, as_json: bool = options.J
         tell_approval(session, run_id)
         if len(found) > 1 or any(it.why or it.connections or it.domains for it in found):
             tell_standings(found, session.zone, title=_("Relays"))
-        if not _tell_senders(session, run_id):
+        if not _tell_senders(session, run_id) and not tell_window(session, summary):
             suggest(*next_steps(summary))
     return 1 if has_failures(summary) else 0
 
