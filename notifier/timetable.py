@@ -40,7 +40,7 @@ _DAY = 86400.0
 
 
 def parse_moment(value: object) -> datetime:
-    """`2027-01-15 07:00`, with or without seconds and zone; naive: in the campaign's zone.
+    """`2027-01-15 07:00` (or 7:00), also with seconds and zone; naive: in the campaign's zone.
 
     Raises:
         ValueError: it is no day and time.
@@ -48,8 +48,9 @@ def parse_moment(value: object) -> datetime:
     if isinstance(value, datetime):
         return value
     if isinstance(value, str) and re.match(r"\d{4}-\d{2}-\d{2}[T ]+\d", value.strip()):
+        text = re.sub(r"[T ]+", "T", value.strip(), count=1)
         try:
-            return datetime.fromisoformat(re.sub(r"[T ]+", "T", value.strip(), count=1))
+            return datetime.fromisoformat(re.sub(r"T(\d):", r"T0\1:", text))
         except ValueError:
             pass
     if isinstance(value, date):

@@ -240,9 +240,19 @@ def _tell_list(
             [(it.campaign, it.occurrence, _word(it), it.note) for it in firings],
         )
     _tell_questions(firings)
-    if planned and not servers:
+    if not servers and any(_comes(it) for it in planned):
         say(_("Nobody serves this workspace now: without that nothing is sent."))
         suggest("notifier serve")
+
+
+def _comes(planned: Planned) -> bool:
+    """Whether anything of it comes yet."""
+    from notifier.schedule.plans import read_plan
+
+    try:
+        return bool(_moments(read_plan(planned), datetime.now(UTC).timestamp()))
+    except UsageError:
+        return False
 
 
 def _tell_questions(firings: list[Firing]) -> None:

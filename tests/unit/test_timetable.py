@@ -27,7 +27,7 @@ MORNING = datetime(2027, 1, 15, 7, 0)
 
 @pytest.mark.parametrize(
     "value",
-    ["2027-01-15 07:00", "2027-01-15T07:00", " 2027-01-15  07:00:00 ", MORNING],
+    ["2027-01-15 07:00", "2027-01-15 7:00", "2027-01-15T07:00", " 2027-01-15  07:00:00 ", MORNING],
 )
 def test_moments(value):
     """With or without seconds, T or blank; naive."""
