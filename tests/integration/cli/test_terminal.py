@@ -89,3 +89,46 @@ def test_a_run_is_given_up_only_by_whoever_says_yes(notifier, office, tmp_path):
         assert "Cancel run 1? What was not sent yet is never sent. [y/N]" in out
         assert ended == code
         assert notifier("status", "latest", "--json").data["state"] == state
+
+
+def _needs_approval(tmp_path):
+    path = tmp_path / "campaigns" / "notice.yaml"
+    path.write_text(path.read_text(encoding="utf-8") + "\napproval: required\n", encoding="utf-8")
+
+
+def test_asking_for_approval_is_asked_as_what_it_is(office, tmp_path):
+    """Nobody takes it for sending."""
+    _needs_approval(tmp_path)
+    out, code = _at_terminal(
+        ["send", "notice", "--live"], tmp_path, answer=b"y\n", NOTIFIER_ACTOR="lan@office"
+    )
+    assert code == 0, out
+    assert "Ask for 3 messages through local to be approved?" in out
+    assert list(office.messages()) == []
+
+
+@pytest.mark.parametrize("answer", ["", "y"])
+def test_who_approves_is_asked_after_having_seen_it(office, tmp_path, notifier, answer):
+    """Anything but yes leaves it waiting."""
+    _needs_approval(tmp_path)
+    notifier("send", "notice", "--live")
+    out, code = _at_terminal(
+        ["approve", "1", "--send"], tmp_path, answer=f"{answer}\n".encode(), NOTIFIER_ACTOR="other"
+    )
+    assert out.index("A message:") < out.index("Let run 1 go: 3 messages through local?")
+    assert code == (0 if answer else 130)
+    assert len(list(office.messages())) == (3 if answer else 0)
+
+
+def test_far_more_recipients_than_usual_are_asked_about_first(office, tmp_path, notifier, sheet):
+    """Once more than the usual question; --yes does not answer it."""
+    sheet(*((f"K{n}", f"k{n}@parents.example") for n in range(10)))
+    notifier("send", "notice", "--live")
+    sheet(*((f"K{n}", f"k{n}@parents.example") for n in range(50)))
+    argv = ["send", "notice", "--live", "--again", "--yes"]
+    out, code = _at_terminal(argv, tmp_path, answer=b"\n")
+    assert "5 times the usual 10" in out
+    assert code == 130
+    out, code = _at_terminal(argv, tmp_path, answer=b"y\n")
+    assert code == 0, out
+    assert len(list(office.messages())) == 60
