@@ -13,18 +13,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from notifier.ledger.summaries import CauseGroup
 from notifier.measures import spell_domain
-from notifier.model import Stage, State, load_context
+from notifier.model import Cause, Stage, State, load_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from notifier.ledger.reports import Reader
     from notifier.ledger.scope import Scope
-    from notifier.model import Cause
 
 #: Final, and nobody got the message.
 FAILED = (State.REFUSED, State.EXPIRED, State.BOUNCED)
@@ -49,6 +48,13 @@ WHERE p.run_id = ? GROUP BY 1, 2
 _CELL = "json_extract(p.context, '$[0].\"' || ? || '\"')"
 #: For a header with line breaks or quotation marks, which JSON writes otherwise: slower.
 _ODD_CELL = "(SELECT e.value FROM json_each(p.context, '$[0]') e WHERE e.key = ?)"
+_MISSED = """
+SELECT {cell}, p.key, p.name, p.address, d.id, d.state, d.cause, '', p.line
+FROM delivery d CROSS JOIN recipient p ON p.delivery_id = d.id
+WHERE d.run_id = ? AND d.cause <> 'accepted'
+    AND d.state IN ('refused', 'expired', 'bounced', 'unknown', 'suppressed', 'cancelled')
+ORDER BY p.line, p.delivery_id
+"""
 _BY_RELAY = """
 SELECT a.relay, a.outcome, count(*), sum(a.at - a.started_at)
 FROM recipient p CROSS JOIN attempt a ON a.delivery_id = p.delivery_id
@@ -154,10 +160,48 @@ def by_domain(reader: Reader, scope: Scope) -> list[Total]:
     return sorted(found.values(), key=worst_first)
 
 
+class Missed(NamedTuple):
+    """Somebody who did not get a message, as far as is known."""
+
+    #: What the column has for them.
+    value: str
+    key: str
+    name: str
+    #: Of a rejected row: what it has instead of one.
+    address: str
+    #: None: a rejected row.
+    delivery_id: int | None
+    state: State | None
+    cause: Cause | None
+    #: Why the row was rejected.
+    reason: str
+    #: The row's number in the sheet.
+    line: int
+
+
+def missed(reader: Reader, scope: Scope, column: str) -> Iterator[Missed]:
+    """Who did not get it, run by run; first those who were refused, then rejected rows.
+
+    Costs by the number of failures.
+    """
+    sql = _MISSED.format(cell=_cell_of(column))
+    for run_id in _unpurged(reader, scope):
+        for value, *who, state, cause, reason, line in reader.query(sql, column, run_id):
+            yield Missed(_cell(value), *who, State(state), Cause(cause), reason, line)
+        for it in reader.rejections(run_id):
+            yield Missed(
+                _cell(it.row.get(column)), "", "", it.value, None, None, None, it.reason, it.line
+            )
+
+
+def _cell_of(column: str) -> str:
+    is_plain = json.dumps(column, ensure_ascii=False) == f'"{column}"'
+    return _CELL if is_plain else _ODD_CELL
+
+
 def by_column(reader: Reader, scope: Scope, column: str) -> list[Total]:
     """Each value of a column of the sheet, in the order of the values; rejected rows too."""
-    is_plain = json.dumps(column, ensure_ascii=False) == f'"{column}"'
-    sql = _BY_COLUMN.format(cell=_CELL if is_plain else _ODD_CELL)
+    sql = _BY_COLUMN.format(cell=_cell_of(column))
     found: dict[str, Total] = {}
     for run_id in _unpurged(reader, scope):
         for value, *counted in reader.query(sql, column, run_id):

@@ -60,9 +60,13 @@ _TRIES: tuple[tuple[str, str, tuple[State, ...]], ...] = (
 def paper(reader: Reader, scope: Scope, by: str, zone: ZoneInfo) -> Paper:
     """The report of the scope, grouped; `by` is one of GROUPINGS, or a column of the sheet."""
     build = _BUILDERS.get(by)
-    table = build(reader, scope, zone) if build else _by_column(reader, scope, by)
+    tables = (
+        (build(reader, scope, zone),)
+        if build
+        else (_by_column(reader, scope, by), _missed(reader, scope, by))
+    )
     title = _(GROUPINGS[by]) if by in GROUPINGS else _("By {column}").format(column=_line(by))
-    return Paper(title=title, lead=lead(scope, zone), tables=(table,), asked=_asked(scope, by))
+    return Paper(title=title, lead=lead(scope, zone), tables=tables, asked=_asked(scope, by))
 
 
 def lead(scope: Scope, zone: ZoneInfo) -> str:
@@ -228,6 +232,39 @@ def _by_column(reader: Reader, scope: Scope, column: str) -> Table:
     )
     notes = note_purged(totals.purged(reader, scope))
     return Table("groups", _("By {column}").format(column=_line(column)), columns, rows, notes)
+
+
+def _missed(reader: Reader, scope: Scope, column: str) -> Table:
+    """By name who did not get it, in the order of the column's values."""
+    found = sorted(totals.missed(reader, scope, column), key=lambda it: it.value.casefold())
+    columns = (
+        Column("value", _line(column)),
+        Column("key", _("key"), letters=14),
+        Column("name", _("name")),
+        Column("address", _("address"), letters=34),
+        Column("state", ""),
+        Column("", _("state"), letters=18),
+        Column("why", _("why"), letters=50),
+        Column("delivery", _("delivery"), Kind.NUMBER),
+        Column("advice", _("to do"), letters=80, about="why"),
+    )
+    title = _("Who did not get it")
+    return Table("missed", title, columns, [_missed_row(it) for it in found])
+
+
+def _missed_row(it: totals.Missed) -> tuple[object, ...]:
+    advice = advise(it.cause, it.state) if it.cause else None
+    return (
+        it.value or _("(empty)"),
+        it.key,
+        it.name if it.state else _("line {line} of the sheet").format(line=it.line),
+        it.address,
+        it.state.value if it.state else "rejected",
+        state_word(it.state) if it.state else _("rejected row"),
+        advice.label if advice else it.reason,
+        it.delivery_id,
+        advice.action if advice else "",
+    )
 
 
 def _by_cause(reader: Reader, scope: Scope, zone: ZoneInfo) -> Table:  # noqa: ARG001 - a row of the table below

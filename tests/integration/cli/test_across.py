@@ -30,6 +30,8 @@ def test_did_class_10a_get_it(notifier, two_runs):
     shown = notifier("report", "latest", "--by", "Class")
     assert shown.code == 0
     assert "66%" in shown.out
+    assert "refused@home.example" in shown.out
+    assert "chi@a.example" not in shown.out
     for by in ("run", "campaign", "domain", "cause", "relay", "day", "hour"):
         assert notifier("report", "--by", by).code == 0
     worst = notifier("report", "--by", "domain", "--json").data["groups"][0]

@@ -69,6 +69,9 @@ def test_a_column_of_the_sheet_divides_recipients_and_rejected_rows(desk, reader
         0,
     )
     assert (second.key, second.deliveries, second.rejections) == ("10A2", 1, 1)
+    missed, rejected = totals.missed(reader, Scope(run_id=run_id), "Lớp")
+    assert (missed.value, missed.name, missed.state) == ("10A1", "Bình", State.REFUSED)
+    assert (rejected.value, rejected.line, rejected.reason) == ("10A2", 5, "no address")
 
 
 def test_headers_with_line_breaks_and_quotation_marks_are_columns_too(desk, reader):
