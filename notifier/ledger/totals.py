@@ -186,8 +186,11 @@ def missed(reader: Reader, scope: Scope, column: str) -> Iterator[Missed]:
     """
     sql = _MISSED.format(cell=_cell_of(column))
     for run_id in _unpurged(reader, scope):
-        for value, *who, state, cause, reason, line in reader.query(sql, column, run_id):
-            yield Missed(_cell(value), *who, State(state), Cause(cause), reason, line)
+        for value, key, name, address, number, state, cause, *rest in reader.query(
+            sql, column, run_id
+        ):
+            who = key, name, address, number
+            yield Missed(_cell(value), *who, State(state), Cause(cause), *rest)
         for it in reader.rejections(run_id):
             yield Missed(
                 _cell(it.row.get(column)), "", "", it.value, None, None, None, it.reason, it.line
