@@ -56,7 +56,7 @@ LONG_WAIT = 300.0
 #: Runs that are delivered, and occurrences that are started, at a time.
 MOST_RUNS, MOST_STARTS = 8, 4
 #: Seconds between two tries to tell the operator what waits to be told.
-TELLING = 60.0
+TELLING = 10.0
 
 
 @dataclass(slots=True)

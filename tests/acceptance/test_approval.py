@@ -7,6 +7,7 @@ import os
 import signal
 import sqlite3
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -111,3 +112,51 @@ def test_a_sheet_that_is_changed_half_way_stops_the_rest(school, mailbox, sit):
     doubts = school.json("status", "1")[1]["counts"].get("unknown", 0)
     assert len(received) == len(set(received))
     assert 40 - doubts <= len(received) <= 40
+
+
+def _pupils(mailbox):
+    return [it for it in mailbox.received() if it.endswith("@parents.example")]
+
+
+def test_a_planned_occurrence_waits_and_somebody_is_told(school, mailbox, sit):
+    """By `serve` itself: the operator has a mail, and only an approval sends the others."""
+    settings = school.root / "notifier.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(f'{text}[alerts]\nmail = "it@school.example"\n', encoding="utf-8")
+    school.start("serve")
+    soon = (datetime.now(UTC) + timedelta(seconds=5)).isoformat(timespec="milliseconds")
+    code, _out, err = school.run("schedule", "marks", "--at", soon)
+    assert code == 0, err
+    mailbox.wait_for(1, seconds=60.0)
+    assert mailbox.received() == ["it@school.example"]
+    (waiting,) = school.json("runs")[1]
+    assert waiting["state"] == "awaiting"
+    sit("hieu_pho@office")
+    assert school.run("approve", str(waiting["run"]), "--yes")[0] == 0
+    mailbox.wait_for(41, seconds=60.0)
+    assert len(set(_pupils(mailbox))) == len(_pupils(mailbox)) == 40
+
+
+def test_a_planned_occurrence_with_far_more_recipients_is_refused_and_told(
+    make_school, mailbox, sit
+):
+    """Nobody is there to be asked: nothing leaves, and a person may still send it."""
+    school = make_school(mailbox.port, pupils=10)
+    settings = school.root / "notifier.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(f'{text}[alerts]\nmail = "it@school.example"\n', encoding="utf-8")
+    assert school.run("send", "marks", "--live")[0] == 0
+    school.sheet(60)
+    school.start("serve")
+    soon = (datetime.now(UTC) + timedelta(seconds=5)).isoformat(timespec="milliseconds")
+    assert school.run("schedule", "marks", "--at", soon)[0] == 0
+    mailbox.wait_for(11, seconds=60.0)
+    assert mailbox.received().count("it@school.example") == 1
+    assert len(_pupils(mailbox)) == 10
+    (told,) = school.json("alerts", "list")[1]
+    assert told["kind"] == "schedule"
+    assert "6 times the usual 10" in told["text"]
+    named = told["text"].split("the occurrence ")[1].split(" was not")[0]
+    code, _out, err = school.run("send", "marks", "--live", "--occurrence", named, "--yes-many")
+    assert code == 0, err
+    assert len(_pupils(mailbox)) == 70
