@@ -24,6 +24,8 @@ CLAIM = 500
 BATCHES = (32, 64, 128, 256)
 #: Messages in a transaction where full and fast are compared: a lone connection's, a busy pool's.
 LEVELS = (1, 8, 64)
+#: Of which the best counts.
+ROUNDS = 4
 DIGEST = "5d" * 32
 LARGE = int(os.environ.get("LEDGER_LARGE", "100000"))
 
@@ -103,21 +105,28 @@ def busily(function, *args):
     return found[0]
 
 
+def level(ledger, campaign, size):
+    """Seconds a message and a transaction of a run in batches of `size`."""
+    messages = size * 200
+    run_id, _seconds = enrolled(ledger, messages, campaign)
+    worker = ledger.register_worker("here", os.getpid(), run_id)
+    claims, records, count, _used = deliver(ledger, run_id, worker, size)
+    return (claims + records) / messages, records / count
+
+
 def side_by_side(folder):
     """Messages a second as the ledger alone would allow, at both levels of durability."""
     rows = []
     for durability in ("full", "fast"):
         with Ledger.open(folder / f"{durability}.sqlite", durability=durability) as ledger:
             for size in LEVELS:
-                run_id, _seconds = enrolled(ledger, size * 200, f"batch {size}")
-                worker = ledger.register_worker("here", os.getpid(), run_id)
-                claims, records, count, _used = deliver(ledger, run_id, worker, size)
-                per_message = (claims + records) / (size * 200)
+                found = [level(ledger, f"{size} {number}", size) for number in range(ROUNDS)]
+                per_message, per_transaction = min(found)
                 rows.append(
                     (
                         f"durability {durability}, batches of {size}",
                         f"{per_message * 1e6:.1f} us; {1 / per_message:,.0f} messages/s",
-                        f"{records / count * 1e3:.2f} ms a transaction",
+                        f"{per_transaction * 1e3:.2f} ms a transaction",
                     )
                 )
     return rows
