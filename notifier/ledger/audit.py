@@ -121,8 +121,8 @@ def entries(
         " ORDER BY id",
         (since, actor, actor, run_id, run_id, run_id),
     )
-    for row in rows:
-        yield Entry(*row[:5], json.loads(row[5]), row[6])
+    for number, at, who, action, subject, detail, digest in rows:
+        yield Entry(number, at, who, action, subject, json.loads(detail), digest)
 
 
 def broken_at(db: sqlite3.Connection) -> int | None:

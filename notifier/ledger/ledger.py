@@ -169,7 +169,7 @@ class Ledger:
             run = runs.start(db, new, self._clock())
             if db.total_changes > before:
                 told = {"campaign": run.campaign, "occurrence": run.occurrence, "relay": run.relay}
-                self._note(db, "send", run.id, **told)
+                self._note(db, "send", f"run {run.id}", told)
             return run
 
     def enrol(
@@ -249,13 +249,13 @@ class Ledger:
         """Stop claims; whoever delivers finishes what is on the wire. UsageError if not active."""
         with self._store.write() as db:
             runs.pause(db, run_id, reason or _("Paused by hand."), self._clock())
-            self._note(db, "pause", run_id)
+            self._note(db, "pause", f"run {run_id}", {})
 
     def resume(self, run_id: int) -> None:
         """Let claims go on. UsageError for a run that has ended or isn't enrolled yet."""
         with self._store.write() as db:
             runs.resume(db, run_id, self._clock())
-            self._note(db, "resume", run_id)
+            self._note(db, "resume", f"run {run_id}", {})
 
     def cancel(self, run_id: int, reason: str = "") -> int:
         """Never send what is pending, deferred or claimed; how many that are.
@@ -265,7 +265,7 @@ class Ledger:
         """
         with self._store.write() as db:
             count = runs.cancel(db, run_id, reason, self._clock())
-            self._note(db, "cancel", run_id, count=count)
+            self._note(db, "cancel", f"run {run_id}", {"count": count})
             return count
 
     def retry(self, run_id: int, states: Iterable[State], addresses: Iterable[str] = ()) -> int:
@@ -277,8 +277,9 @@ class Ledger:
         with self._store.write() as db:
             chosen, narrowed = sorted(states), list(addresses)
             count = runs.retry(db, run_id, chosen, narrowed, self._clock())
-            told = {"of": audit.marks(db, narrowed)} if narrowed else {}
-            self._note(db, "retry", run_id, count=count, states=chosen, **told)
+            of = {"of": audit.marks(db, narrowed)} if narrowed else {}
+            told = {"count": count, "states": chosen, **of}
+            self._note(db, "retry", f"run {run_id}", told)
             return count
 
     def finish_if_done(self, run_id: int) -> RunState:
@@ -453,15 +454,16 @@ class Ledger:
         with self._store.write() as db:
             is_new = suppressions.add(db, address, reason, source, self._clock())
             if is_new:
-                self._note(db, "suppress", source=source, **audit.marks(db, [address]))
+                told = {"source": source, **audit.marks(db, [address])}
+                self._note(db, "suppress", "", told)
             return is_new
 
     def suppress_all(self, addresses: Sequence[str], reason: str = "", source: str = "") -> int:
         """As `suppress`, for many in one transaction; how many were not suppressed before."""
         with self._store.write() as db:
             added = suppressions.add_all(db, addresses, reason, source, self._clock())
-            told = audit.marks(db, addresses)
-            self._note(db, "suppress", source=source, added=added, **told)
+            told = {"source": source, "added": added, **audit.marks(db, addresses)}
+            self._note(db, "suppress", "", told)
             return added
 
     def unsuppress(self, address: str) -> bool:
@@ -469,7 +471,7 @@ class Ledger:
         with self._store.write() as db:
             was_there = suppressions.remove(db, address)
             if was_there:
-                self._note(db, "unsuppress", **audit.marks(db, [address]))
+                self._note(db, "unsuppress", "", audit.marks(db, [address]))
             return was_there
 
     def suppressions(self) -> list[Suppression]:
@@ -479,6 +481,7 @@ class Ledger:
 
     # --- who did what ------------------------------------------------------------------------
 
-    def _note(self, db: sqlite3.Connection, action: str, run_id: int = 0, **detail: object) -> None:
-        subject = f"run {run_id}" if run_id else ""
+    def _note(
+        self, db: sqlite3.Connection, action: str, subject: str, detail: Mapping[str, object]
+    ) -> None:
         audit.note(db, self.actor, action, subject, detail, self._clock())

@@ -3,6 +3,8 @@
 Written out as it was: a migration never changes once it is released.
 """
 
+from typing import Any
+
 from alembic import op
 
 revision = "0004"
@@ -184,6 +186,6 @@ def upgrade() -> None:
     """The run's new columns, the tables, and what they hold of runs that are there."""
     for statement in (*RUN, *STATEMENTS):
         op.execute(statement)
-    connection = op.get_bind().connection.dbapi_connection
+    connection: Any = op.get_bind().connection.dbapi_connection
     connection.create_function("fold", 1, str.lower, deterministic=True)
     op.execute(MAILBOXES)
