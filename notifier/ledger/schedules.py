@@ -157,10 +157,14 @@ class Schedules:
     # --- firings -----------------------------------------------------------------------------
 
     def fired_until(self, campaign: str) -> float | None:
-        """When the latest occurrence was due that something became of; None: none was."""
+        """When the latest occurrence was due that something became of; None: none was.
+
+        What is not due yet by the clock was written while the clock was wrong: it holds up nothing.
+        """
         with self._store.alone() as db:
             (found,) = db.execute(
-                "SELECT max(due_at) FROM firing WHERE campaign = ?", (campaign,)
+                "SELECT max(due_at) FROM firing WHERE campaign = ? AND due_at <= ?",
+                (campaign, self._clock()),
             ).fetchone()
             return None if found is None else float(found)
 
@@ -191,7 +195,7 @@ class Schedules:
                 (FiringState.SKIPPED, note, self._clock(), campaign, FiringState.ASKED, before),
             )
 
-    def take(self, worker_id: int) -> list[Firing]:
+    def take(self, worker_id: int, limit: int = 1_000_000) -> list[Firing]:
         """Occurrences that are due, and that no other living worker is starting: now yours."""
         with self._store.write() as db:
             now, here = self._clock(), socket.gethostname()
@@ -205,7 +209,7 @@ class Schedules:
                 for row in rows
                 if row[-1] is None
                 or (row[-1] != worker_id and claims.is_dead(db, row[-1], now, here))
-            ]
+            ][:limit]
             db.executemany(
                 "UPDATE firing SET worker_id = ? WHERE campaign = ? AND occurrence = ?",
                 [(worker_id, *row[:2]) for row in free],

@@ -16,6 +16,7 @@ unpickled, and only `ring` is ever called.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import pickle
@@ -27,6 +28,7 @@ from apscheduler.job import Job
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.base import STATE_STOPPED
 from apscheduler.triggers.date import DateTrigger
 from sqlalchemy import URL, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
@@ -69,7 +71,7 @@ class Alarms:
         self._listener = listener
         self._set: dict[str, float] = {}
         _silence()
-        self._scheduler = BackgroundScheduler(
+        self._scheduler = _Scheduler(
             jobstores={"default": _LedgerJobs(path)},
             executors={"default": ThreadPoolExecutor(1)},
             # Never dropped for being late: whether it is too late is decided elsewhere.
@@ -113,6 +115,16 @@ class Alarms:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         _listeners.pop(self._ledger, None)
+
+
+class _Scheduler(BackgroundScheduler):  # type: ignore[misc]  # APScheduler 3 has no types
+    """Its thread ends when it is stopped, and for nothing else."""
+
+    def _main_loop(self) -> None:
+        while self.state != STATE_STOPPED:
+            # A job that is somebody else's now; or this was stopped while a job was looked at.
+            with contextlib.suppress(JobLookupError):
+                super()._main_loop()
 
 
 class _LedgerJobs(SQLAlchemyJobStore):  # type: ignore[misc]  # APScheduler 3 has no types

@@ -103,7 +103,7 @@ class Server:
         self._starting: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._running: dict[int, asyncio.Task[None]] = {}
         self._later: dict[int, _Later] = {}
-        self._beat_at = self._told_at = -1e18
+        self._beat_at = self._told_at = self._seen_at = -1e18
         self._telling: asyncio.Task[None] | None = None
         self._trouble = ""
 
@@ -165,6 +165,9 @@ class Server:
         if now - self._beat_at >= BEAT or now < self._beat_at:
             self._ledger.heartbeat(self._worker_id)
             self._beat_at = now
+        if now < self._seen_at:  # the clock was set back: what comes next is to be found anew
+            self._known.clear()
+        self._seen_at = now
         rows = {row.campaign: row for row in self._ledger.schedules.every()}
         for campaign in self._known.keys() - rows.keys():
             del self._known[campaign]
@@ -212,9 +215,10 @@ class Server:
     # --- starting occurrences ----------------------------------------------------------------
 
     async def _start_due(self) -> None:
-        if len(self._starting) >= MOST_STARTS:
+        room = MOST_STARTS - len(self._starting)
+        if room <= 0:
             return
-        for firing in await in_thread(self._ledger.schedules.take, self._worker_id):
+        for firing in await in_thread(self._ledger.schedules.take, self._worker_id, room):
             task = asyncio.create_task(self._start(firing))
             self._starting[firing.campaign, firing.occurrence] = task
 

@@ -96,13 +96,16 @@ def test_a_preview_in_vietnamese_has_no_english_labels(notifier, office, monkeyp
     assert "Subject" in notifier("campaign", "preview", "notice", "--json").data["headers"]
 
 
-def test_a_schedule_does_not_wait_and_says_so(notifier, office, tmp_path):
+def test_a_schedule_and_a_window_are_told_with_what_they_mean(notifier, office, tmp_path):
     """Whoever wrote a schedule must not think that `--live` waits for it."""
     path = tmp_path / "campaigns" / "notice.yaml"
-    assert "noted" not in notifier("send", "notice").out
+    assert "It has a" not in notifier("send", "notice").out
     text = path.read_text(encoding="utf-8")
-    path.write_text(text + "window: {days: mon-fri}\n", encoding="utf-8")
-    assert "nothing waits for them yet" in notifier("send", "notice").out
+    text += "window: {days: mon-fri}\nschedule: {cron: 0 7 * * *}\n"
+    path.write_text(text, encoding="utf-8")
+    told = notifier("send", "notice").out
+    assert "`notifier schedule notice` has it sent then" in told
+    assert "outside of it nothing leaves" in told
 
 
 def test_preview_shows_headers_and_text(notifier, office):

@@ -152,6 +152,22 @@ def test_an_occurrence_becomes_a_run_when_it_is_due_and_is_sent(desk):
     assert len(desk.office.started) == 2
 
 
+def test_a_clock_that_was_wrong_for_a_while_neither_doubles_nor_drops(desk):
+    """Ahead by a month and set right again: what was noted stays so, what comes is sent."""
+    desk.plan(cron="0 7 * * *", missed="skip")
+    desk.clock.now += 30 * 86_400
+    desk.look(2)
+    desk.clock.now -= 30 * 86_400
+    desk.clock.now += 7 * 3600
+    desk.look(2)
+    assert desk.office.started == [("grades", "2027-01-15T07:00")]
+    desk.clock.now -= 60
+    desk.look(2)
+    desk.clock.now += 90
+    desk.look(2)
+    assert len(desk.office.started) == 1
+
+
 def test_two_that_serve_start_one_run(desk):
     """Whoever comes second finds the row."""
     desk.plan(at="2027-01-15T07:00:00")
