@@ -49,10 +49,13 @@ class Blow:
     pause: float
     #: In a process of its own, started as a person does, and killed by the clock alone.
     is_plain: bool
+    #: Another sends the same run meanwhile, and is not killed.
+    has_company: bool
 
     def __str__(self) -> str:
         when = f"{self.after:.4f} s" if self.after is not None else f"statement {self.statement}"
-        return f"{self.whom} at {self.phase} + {when}{', plain' if self.is_plain else ''}"
+        more = ", plain" * self.is_plain + ", in company" * self.has_company
+        return f"{self.whom} at {self.phase} + {when}{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,7 @@ def _blow(dice: Random, people: int, connections: int, aims: dict[str, int] = AI
         statement=dice.randrange(1, statements),
         pause=dice.uniform(0, 0.3),
         is_plain=is_plain,
+        has_company=aims is AIMS and dice.random() < 0.15,
     )
 
 

@@ -190,31 +190,35 @@ class Torture:
         if blow.phase == "migration":
             self._age()
         self._note(f"{blow}: {' '.join(command)}")
+        company = self._start(command) if blow.has_company else None
         client = self._start(command, blow)
+        self._let_fall(blow, client)
+        if company is not None:  # nobody may be at the ledger when it is photographed
+            self._wait(company)
+        self._look(client, blow, checks_intents=checks_intents)
+
+    def _let_fall(self, blow, client):
         if blow.is_plain:
             client.wait(blow.after)
         elif not client.wait_for(blow.phase, PATIENCE):
-            self._look(client, blow, checks_intents=checks_intents)
             return
         elif blow.after is not None:
             client.wait(blow.after)
         else:
             client.wait(PATIENCE)
-        if blow.whom != "client":
-            self.relay.kill()
-            self.account.bound += self.plan.bound
-            if blow.whom == "both":
-                client.wait(blow.pause / 10)
-                client.strike()
-            time.sleep(blow.pause)
-            self.relay.start()
-            if blow.whom == "server":
-                self.account.kills["server"] += 1
-                self._wait(client)
-                return
-        else:
+        if blow.whom == "client":
             client.strike()
-        self._look(client, blow, checks_intents=checks_intents)
+            return
+        self.relay.kill()
+        self.account.bound += self.plan.bound * (1 + blow.has_company)
+        if blow.whom == "both":
+            client.wait(blow.pause / 10)
+            client.strike()
+        time.sleep(blow.pause)
+        self.relay.start()
+        if blow.whom == "server":
+            self.account.kills["server"] += 1
+            client.wait(PATIENCE)
 
     def _start(self, command, blow=None):
         self.account.starts += 1
@@ -230,6 +234,9 @@ class Torture:
         if client.code is None:
             self._fault(f"it hangs: {blow}")
             client.strike()
+        elif blow.whom == "server":
+            self._check_code(client)
+            return
         elif client.code != -signal.SIGKILL:
             self._note(f"  came too late, exit {client.code}, phases {client.phases}")
             self.account.missed += 1
