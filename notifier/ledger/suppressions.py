@@ -19,6 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
+#: What waits for the addresses, in any run. A run's are in `mailbox` once it is enrolled; of a run
+#: that isn't yet, each recipient is looked at.
+_WAITING = """
+SELECT d.id, d.run_id, d.state FROM (
+    SELECT delivery_id FROM mailbox WHERE address IN (SELECT value FROM json_each(?1))
+    UNION SELECT p.delivery_id FROM run r CROSS JOIN recipient p ON p.run_id = r.id
+        WHERE r.enrolled_at IS NULL AND fold(p.address) IN (SELECT value FROM json_each(?1))
+) found CROSS JOIN delivery d ON d.id = found.delivery_id WHERE d.state IN (?2, ?3)
+"""
+
+
 def add(db: sqlite3.Connection, address: str, reason: str, source: str, now: float) -> bool:
     """Suppress the address; True where it was not yet. The first reason is kept.
 
@@ -59,11 +70,7 @@ def add_all(
 
 
 def _sweep(db: sqlite3.Connection, folded: Sequence[str], now: float) -> None:
-    waiting = db.execute(
-        "SELECT d.id, d.run_id, d.state FROM recipient r JOIN delivery d ON d.id = r.delivery_id"
-        " WHERE fold(r.address) IN (SELECT value FROM json_each(?)) AND d.state IN (?, ?)",
-        (json.dumps(folded), State.PENDING, State.DEFERRED),
-    ).fetchall()
+    waiting = db.execute(_WAITING, (json.dumps(folded), State.PENDING, State.DEFERRED)).fetchall()
     for delivery_id, run_id, prior in waiting:
         db.execute(
             "UPDATE delivery SET state = ?, cause = ?, next_attempt_at = NULL, changed_at = ?"

@@ -172,6 +172,13 @@ def test_a_report_reads_the_rows_in_the_sheets_order_without_sorting_them(
     check(desk, [sql])
 
 
+def test_suppressing_an_address_costs_by_what_was_sent_to_it(desk, noted, sending):
+    """Not by all that was ever sent, while others wait to write."""
+    assert sending
+    check(desk, noted(desk.ledger.suppress, "p9@parents.example"))
+    assert desk.state(10) is State.SUPPRESSED
+
+
 def test_the_look_itself_sees_a_walk(desk):
     """A statement without an index is told."""
     with desk.ledger._store.alone() as db:

@@ -120,3 +120,16 @@ def test_whoever_is_forgotten_is_not_sent_to_again(desk):
     _forget(desk, "p1@parents.example")
     assert desk.ledger.retry(run_id, [State.CANCELLED]) == 1
     assert desk.state(1) is State.PENDING
+
+
+def test_who_is_written_down_already_is_found_before_enrolment_is_finished(desk):
+    """A run's addresses are put in order at its end; until then its recipients are looked at."""
+    from notifier.ledger.ledger import NewRun
+
+    from .conftest import people
+
+    run = desk.ledger.start_run(NewRun("late", "1", "Marks", "main"))
+    desk.ledger.enrol(run.id, people(3), [])
+    desk.ledger.suppress("P1@parents.example")
+    desk.ledger.finish_enrolment(run.id, rows=3)
+    assert desk.ledger.counts(run.id) == {State.PENDING: 2, State.SUPPRESSED: 1}
