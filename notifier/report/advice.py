@@ -265,6 +265,8 @@ _BY_STATE: dict[State, str] = {
         "or ask for another address."
     ),
 }
+#: Causes that say more than any state that they lead to.
+_SAYS_MORE = frozenset({Cause.TOO_LATE})
 #: Where both together say most.
 _BY_BOTH: dict[tuple[Cause, State], str] = {
     (Cause.SENDER_GONE, State.UNKNOWN): N_(
@@ -279,5 +281,6 @@ def advise(cause: Cause, state: State | None = None) -> Advice:
     """The cause in the language in use; with the delivery's state, advice that fits it."""
     label, action = _TABLE[cause]
     if state is not None:
-        action = _BY_BOTH.get((cause, state)) or _BY_STATE.get(state, action)
+        by_state = action if cause in _SAYS_MORE else _BY_STATE.get(state, action)
+        action = _BY_BOTH.get((cause, state), by_state)
     return Advice(_(label), _(action))

@@ -45,3 +45,10 @@ def test_a_mailbox_full_is_told_by_another_way():
     advice = advise(Cause.MAILBOX_FULL, State.REFUSED)
     assert advice.label == "Mailbox full"
     assert "another way" in advice.action
+
+
+def test_too_late_is_no_relays_fault():
+    """It names the campaign's deadline, and not a relay's last reply."""
+    advice = advise(Cause.TOO_LATE, State.EXPIRED)
+    assert "not_after" in advice.action
+    assert "last reply" not in advice.action
