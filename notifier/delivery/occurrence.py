@@ -127,8 +127,17 @@ def _check_same_content(campaign: str, run: KnownRun, source_digest: str) -> Non
             run=run.id, campaign=campaign
         ),
         where=f"{campaign}@{run.occurrence}",
-        next_step=_(
-            "Finish it as it was begun (notifier resume {run}), or give it up "
+        next_step=_step(run).format(run=run.id),
+    )
+
+
+def _step(run: KnownRun) -> str:
+    if run.state is RunState.AWAITING:
+        return _(
+            "Put the sheet back to have it approved as it was asked for, or give the run up "
             "(notifier cancel {run}) and send again."
-        ).format(run=run.id),
+        )
+    return _(
+        "Finish it as it was begun (notifier resume {run}), or give it up "
+        "(notifier cancel {run}) and send again."
     )

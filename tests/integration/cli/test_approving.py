@@ -185,3 +185,35 @@ def test_approval_survives_the_campaign_that_no_longer_asks_for_it(notifier, off
     assert "notifier approve 1" in refused.out + refused.err
     assert notifier("resume", "1").code == 2
     assert not list(office.messages())
+
+
+def test_a_sheet_that_changed_while_its_run_waits_is_told(notifier, campaign, sheet):
+    """Neither goes silently: what was asked for, or what the sheet holds now."""
+    notifier("send", "notice", "--live")
+    sheet(*PEOPLE[:2])
+    refused = notifier("send", "notice", "--live")
+    assert refused.code == 2
+    assert "notifier cancel 1" in refused.err
+    assert "approved as it was asked for" in refused.err
+
+
+def test_a_correction_for_a_few_needs_approval_too(notifier, office, campaign, who, sheet):
+    """And is held against the rows of these few."""
+    notifier("send", "notice", "--live")
+    who("hieu_pho@office")
+    notifier("approve", "1", "--yes", "--send")
+    who("lan@office")
+    sheet(*PEOPLE[:2], ("K3", "new-c@parents.example"))
+    asked = notifier("send", "notice", "--only", "changed", "--live")
+    assert "notifier approve 2" in asked.out
+    who("hieu_pho@office")
+    view = notifier("approve", "2", "--json").data
+    assert (view["deliveries"], view["left_out"]) == (1, 2)
+    assert view["difference"]["gone"] == 0
+    sheet(("K1", "another-a@parents.example"), PEOPLE[1], ("K3", "new-c@parents.example"))
+    assert notifier("approve", "2", "--yes").code == 0  # the others' rows are not its matter
+    sheet(*PEOPLE[:2], ("K3", "newer-c@parents.example"))
+    assert notifier("resume", "2").code == 2
+    sheet(*PEOPLE[:2], ("K3", "new-c@parents.example"))
+    assert notifier("approve", "2", "--yes", "--send").code == 0
+    assert len(list(office.messages())) == 4
