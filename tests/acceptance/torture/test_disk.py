@@ -112,12 +112,13 @@ def assert_told_of_the_full_disk(err):
     assert "next: Free some space" in err
 
 
+@pytest.mark.parametrize("most", [450_000, 1_200_000], ids=["enrolling", "sending"])
 def test_a_file_that_may_not_grow_is_told_and_when_it_may_the_run_goes_on(
-    counting_relay, make_school
+    counting_relay, make_school, most
 ):
     """A quota, say (EFBIG): the program ends in order, and later goes on."""
     school = make_school(counting_relay.port, pupils=PUPILS)
-    process = start(school, "-c", CONFINED, "1200000")
+    process = start(school, "-c", CONFINED, str(most))
     _out, err = process.communicate(timeout=60)
     assert process.returncode == 3, err
     assert "Traceback" not in err
