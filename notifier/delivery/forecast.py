@@ -141,11 +141,6 @@ def forecast(
     return _Walk(lanes, _Lane(map(_Limit, ceiling)), hours, not_after).go(count, start)
 
 
-def latest(forecasts: Sequence[Forecast]) -> Forecast:
-    """Of forecasts of the whole and of its parts, which go on side by side, the one that counts."""
-    return max(forecasts, key=lambda it: it.ends_at)
-
-
 def _lane(channel: Channel) -> _Lane:
     used = channel.used or {}
     limits = [_Limit(rate, used.get(rate, ())) for rate in channel.rates]

@@ -304,3 +304,27 @@ def test_what_needs_approval_is_enrolled_when_due_and_sent_once_somebody_approve
     wait_until(lambda: is_over(school), "the run did not end")
     serving.terminate()
     serving.communicate(timeout=LIMIT)
+
+
+def test_the_forecast_knows_domains_pauses_and_what_comes_too_late(make_school):
+    """A domain's own limit may take longer than all the rest; a script learns it by exit code 1."""
+    domain = '[relays.main.domains."parents.example"]\nrate = "10/minute"'
+    school = make_school(9, pupils=40, relay=domain)
+    code, foretold = school.json("plan", "marks", "--at", "2027-01-15 16:58")
+    assert code == 0
+    assert foretold["slowest_domain"] == "parents.example"
+    assert foretold["seconds"] == pytest.approx(180, abs=1)
+    assert [it["why"] for it in foretold["pauses"]] == ["10/minute"] * 3
+    add(school, 'window: {hours: "07:00-17:00", days: mon-fri}\nnot_after: 3d\n')
+    code, foretold = school.json("plan", "marks", "--at", "2027-01-15 16:58")
+    assert (code, foretold["too_late"]) == (0, 0)
+    assert foretold["ends_at"] == "2027-01-18T07:01:00+07:00"
+    assert foretold["pauses"][-2]["until"] == "2027-01-18T07:00:00+07:00"
+    path = school.root / "campaigns/marks.yaml"
+    path.write_text(path.read_text("utf-8").replace("3d", "1h"), encoding="utf-8")
+    code, foretold = school.json("plan", "marks", "--at", "2027-01-15 16:58")
+    assert (code, foretold["too_late"]) == (1, 20)
+    assert (
+        "20 would come after 2027-01-15 17:58"
+        in school.run("plan", "marks", "--at", "2027-01-15 16:58")[1]
+    )

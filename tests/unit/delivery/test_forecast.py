@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifier.delivery.forecast import WINDOW, Channel, Pause, forecast, latest
+from notifier.delivery.forecast import WINDOW, Channel, Pause, forecast
 from notifier.delivery.window import Hours
 from notifier.ledger.permits import SLACK
 from notifier.model import Rate
@@ -124,13 +124,6 @@ def test_how_fast_the_relay_was_seen_to_be_counts_like_a_limit():
     assert forecast(5, [Channel((), speed=0.5)], hours=ALWAYS, start=0.0).seconds == pytest.approx(
         8, abs=0.2
     )
-
-
-def test_of_the_whole_and_its_parts_the_one_that_ends_last_counts():
-    """A domain of its own limit may take longer than all the others."""
-    whole = forecast(10, [Channel(())], hours=ALWAYS, start=0.0)
-    part = forecast(5, [Channel([Rate(1, HOUR)])], hours=ALWAYS, start=0.0)
-    assert latest([whole, part]) is part
 
 
 @settings(max_examples=150, deadline=None)
