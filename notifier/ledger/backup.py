@@ -6,9 +6,9 @@ synced, and only then given its name. It is one file, readable by its owner alon
 
 What a copy can't know is what was sent after it was made. So it is *calm*, from the moment it is
 made: its runs that were being sent are paused with a reason that says so, its schedules are paused,
-and what was on the wire is nobody's any more, which the next one to send finds in doubt. Whoever
-puts it back by hand, with `cp`, mails nobody by that; `restore` also tells what the ledger that it
-replaces knew, and keeps that ledger.
+what was due and not begun is asked about, and what was on the wire is nobody's any more, which the
+next one to send finds in doubt. Whoever puts it back by hand, with `cp`, mails nobody by that;
+`restore` also tells what the ledger that it replaces knew, and keeps that ledger.
 
 If step X fails, what happens to whom?
 
@@ -215,6 +215,8 @@ def _calm(db: sqlite3.Connection, now: float) -> tuple[int, ...]:
     db.execute("UPDATE worker SET ended_at = ? WHERE ended_at IS NULL", (now,))
     if db.execute("PRAGMA user_version").fetchone()[0] >= _WITH_SCHEDULES:
         db.execute("UPDATE schedule SET paused = 1")
+        # Planned and not begun: it may have been, since. A person says whether it is run.
+        db.execute("UPDATE firing SET state = 'asked', note = ? WHERE state = 'due'", (reason,))
     db.execute("COMMIT")
     return tuple(sorted(number for (number,) in rows))
 

@@ -160,8 +160,14 @@ def test_schedules_of_a_copy_are_paused(desk, tmp_path):
     """What was due since the copy was made was sent by the ledger that is gone."""
     with desk.ledger._store.write() as db:
         db.execute("INSERT INTO schedule VALUES ('grades', '{}', 'UTC', 0, 'me', 1.0)")
+        db.executemany(
+            "INSERT INTO firing (campaign, occurrence, due_at, state, note, at)"
+            " VALUES ('grades', ?, 1.0, ?, '', 1.0)",
+            [("1", "begun"), ("2", "due")],
+        )
     desk.ledger.keeping.back_up(tmp_path / "copy.sqlite")
     assert _query(tmp_path / "copy.sqlite", "SELECT paused FROM schedule") == [(1,)]
+    assert _query(tmp_path / "copy.sqlite", "SELECT state FROM firing") == [("begun",), ("asked",)]
     assert desk.one("SELECT paused FROM schedule") == (0,)
 
 
