@@ -13,7 +13,7 @@ from notifier.errors import LocalProtocolError
 from notifier.locale import _
 from notifier.model import Reply, Stage, Submission
 from notifier.smtp import commands, troubles
-from notifier.smtp.envelope import address_message
+from notifier.smtp.envelope import address_message, read_capabilities
 from notifier.smtp.ladder import Step
 from notifier.smtp.opening import Opening
 from notifier.smtp.transaction import Transaction
@@ -49,7 +49,7 @@ COPED = 12
 class Carrying(Opening):
     """A session from READY on."""
 
-    __slots__ = ("_needs_reset", "_transactions", "is_bulky")
+    __slots__ = ("_held", "_needs_reset", "_transactions", "is_bulky")
 
     def __init__(
         self,
@@ -62,6 +62,8 @@ class Carrying(Opening):
         """`trace` and `ladder` as for `Opening`."""
         super().__init__(account, helo_name, trace=trace, ladder=ladder)
         self._transactions: deque[Transaction] = deque()
+        #: Answers to whole messages that wait for a reply which shows that the count is right.
+        self._held: list[Submission] = []
         self._needs_reset = False
         #: The output has pieces that are too large to be copied: `take_pieces`.
         self.is_bulky = False
@@ -186,6 +188,8 @@ class Carrying(Opening):
                 self._reject(awaited, reply)
                 return
             self._transactions[0].is_odd = True
+        if awaited is Awaited.MAIL and self._held:
+            self._release()
         self._go_on(awaited, reply)
 
     def _go_on(self, _awaited: Awaited, _reply: Reply) -> None:
@@ -233,9 +237,46 @@ class Carrying(Opening):
             self._give_back(awaited, reply)
             return
         self._needs_reset = not reply.is_positive or transaction.failure is not None
-        self._events.append(Decided(transaction.verdict(reply)))
+        self._held.append(transaction.verdict(reply))
+        if not self._ladder.tests:
+            self._release()
+        elif not self._awaited:
+            self._decide_last(transaction, reply)
         if reply.is_positive and not self._ladder.is_proven:
             self._weigh(transaction, reply)
+
+    def _decide_last(self, transaction: Transaction, reply: Reply) -> None:
+        """Nothing more is due that could show whether the count is right.
+
+        A refusal has the message sent again, or never, so it is worth a question: EHLO, which ends
+        the refused transaction as RSET would (RFC 5321 section 4.1.4).
+        """
+        if reply.is_positive or transaction.failure is not None:
+            self._release()
+        else:
+            self._needs_reset = False
+            self._send(Awaited.CHECK, commands.ehlo(self._helo_name))
+
+    def _confirm(self, awaited: Awaited, reply: Reply) -> None:
+        """Only EHLO is answered so: what was held is so."""
+        if read_capabilities(reply).has_chunking:
+            self._release()
+        else:
+            self._reject(awaited, reply)
+
+    def _release(self, *, is_doubtful: bool = False) -> None:
+        """What was held is so; or, where the count is wrong, in doubt: it may be another's."""
+        for submission in self._held:
+            self._events.append(Decided(_doubted(submission) if is_doubtful else submission))
+        self._held.clear()
+
+    def _recall(self) -> None:
+        """A reply too many came along with the last answer, which may be another's, then."""
+        self._release(is_doubtful=True)
+        if self.sends_whole and self._ladder.tests and self._events:
+            last = self._events[-1]
+            if type(last) is Decided:
+                self._events[-1] = Decided(_doubted(last.submission))
 
     def _is_anothers(self, reply: Reply) -> bool:
         """Whether it can't be the one to a message's end.
@@ -251,6 +292,7 @@ class Carrying(Opening):
     def _give_back(self, awaited: Awaited, reply: Reply) -> None:
         """It offers chunks and doesn't know them, so it reads the message as commands by now."""
         error = troubles.out_of_place(self.account, STAGES[awaited], reply)
+        self._release()
         self._events.append(Decided(Submission(Stage.DATA, None, error.message)))
         self._fail(error)
 
@@ -303,6 +345,8 @@ class Carrying(Opening):
         found: list[Submission] = []
         for transaction in self._transactions:
             found.append(transaction.fate(error, Stage.MAIL if found else self.stage))
+        found[:0] = self._held
+        self._held.clear()
         self._transactions.clear()
         self._awaited.clear()
         return found
@@ -310,8 +354,11 @@ class Carrying(Opening):
     # --- nonsense ----------------------------------------------------------------------------
 
     def _reject(self, awaited: Awaited, reply: Reply) -> None:
+        self._release(is_doubtful=True)
         if awaited in FINAL:
             failure = self._transactions.popleft().failure
+            if failure is not None and awaited is Awaited.CHUNK and self._ladder.tests:
+                failure = _doubted(failure)
             self._events.append(Decided(failure or _doubt(reply)))
         self._break(awaited)
         self._fail(troubles.out_of_place(self.account, STAGES[awaited], reply))
@@ -324,6 +371,11 @@ class Carrying(Opening):
     def _break_off(self, awaited: Awaited, reply: Reply) -> None:
         self._break(awaited)
         self._end(awaited, reply)
+
+
+def _doubted(submission: Submission) -> Submission:
+    """The same, where the reply may be another one's."""
+    return submission if submission.reply is None else _doubt(submission.reply)
 
 
 def _doubt(reply: Reply) -> Submission:

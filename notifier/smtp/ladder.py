@@ -30,6 +30,11 @@ CHUNKED is taken only where the relay has shown that it can. Where `chunking` is
     3. Its first messages leave one at a time. Replies to MAIL and RCPT must have codes about
        addresses (X.1.X, RFC 3463), those to the message must have others. From then on a reply of
        the other kind is nonsense, so that a count which is wrong by one is noticed by the next one.
+    4. While more replies are due, a message's answer is held until the next MAIL is answered in its
+       own kind; where it isn't, a reply too many came before, and the answer may be another's: the
+       message is in doubt. Where no more are due, EHLO is asked after a refusal, which would have
+       the message sent again. After a 2yz nothing is asked: a command more with each last message
+       would try the patience of relays that count those, for what none is known to do.
 
 No I/O, no clock.
 """

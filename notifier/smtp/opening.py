@@ -38,6 +38,7 @@ class Opening:
         "_carries",
         "_events",
         "_exchange",
+        "_fresh",
         "_heard_before",
         "_helo_name",
         "_is_testing",
@@ -79,6 +80,8 @@ class Opening:
         self._awaited: deque[Awaited] = deque((Awaited.GREETING,))
         self._out: list[bytes] = []
         self._events: list[Event] = []
+        #: Commands that what is being heard has brought about: nobody has read them yet.
+        self._fresh = 0
         self._ladder = ladder or Ladder.of(account)
         #: What to be notified of, where the relay offers that.
         self._notify = ""
@@ -109,6 +112,7 @@ class Opening:
     def _send(self, awaited: Awaited, line: bytes, shown: str = "") -> None:
         self._awaited.append(awaited)
         self._out.append(line)
+        self._fresh += 1
         if self._trace is not None:
             self._trace("C", shown or line.decode("utf-8", "replace").rstrip("\r\n"))
 

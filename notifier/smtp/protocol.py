@@ -21,13 +21,15 @@ pipelining). So the whole bookkeeping is one queue of what is awaited, and a tab
 
 A pair that is not in the table is nonsense from the relay and ends the session. A reply when
 nothing is awaited does so too, unless it is 421, by which a relay may take its leave at any time
-(RFC 5321 section 3.8); 421 in answer to a command is that command's refusal *and* the end.
+(RFC 5321 section 3.8); 421 in answer to a command is that command's refusal *and* the end. What
+comes before its command can have left is awaited by nobody either.
 
 With CHUNKING besides, a message is one write: MAIL, RCPT, BDAT LAST (RFC 3030). Several may be on
 the wire, each with three replies of its own, in order. `begin_whole` is their `begin`; nothing
-follows but their Decided. What the relay's transaction is after a refusal in the middle is for it
-to say and for us not to guess: a message that leaves before the one ahead is answered, or after a
-refused one, begins with RSET.
+follows but their Decided. An answer is held while more replies are due, until the next MAIL's shows
+that the count is right; else it is in doubt (`ladder`). What the relay's transaction is after a
+refusal in the middle is for it to say and for us not to guess: a message that leaves before the one
+ahead is answered, or after a refused one, begins with RSET.
 
 With PIPELINING, the next message's MAIL, RCPT and DATA travel behind the previous message's end of
 data, so the queue then holds BODY of the one, and MAIL, RCPT, DATA of the other. Transactions are
@@ -91,6 +93,7 @@ class Session(Carrying):
         self.heard += len(replies)
         if self._is_steady(replies):
             return self._pass_on(replies)
+        self._fresh = 0
         for reply in replies:
             if self.phase is Phase.CLOSED:
                 break
@@ -128,8 +131,8 @@ class Session(Carrying):
     def _answer(self, reply: Reply) -> None:
         if self._is_watched:
             reply = self._watch(reply)
-        if not self._awaited:
-            self._hear_unasked(reply)
+        if len(self._awaited) <= self._fresh and (not self._awaited or self.phase is Phase.READY):
+            self._hear_unasked(reply)  # or before it was asked
             return
         awaited = self._awaited.popleft()
         if reply.code == CLOSING:
@@ -147,6 +150,7 @@ class Session(Carrying):
         elif reply.code == CLOSING or (self._transactions and not reply.is_positive):
             self._fail(troubles.refused(self.account, self.stage, reply))
         else:
+            self._recall()
             self._fail(troubles.out_of_place(self.account, self.stage, reply))
 
     def _close(self, awaited: Awaited, reply: Reply) -> None:

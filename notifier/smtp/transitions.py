@@ -41,6 +41,7 @@ class Awaited(StrEnum):
     CHUNK = "chunk"
     STRAY_CHUNK = "stray_chunk"
     WITNESS = "witness"
+    CHECK = "check"
     LONE_DOT = "lone_dot"
     RSET = "rset"
     NOOP = "noop"
@@ -60,6 +61,8 @@ STEPS: tuple[tuple[Awaited, tuple[int, ...], str], ...] = (
     (Awaited.STRAY_CHUNK, (2,), "_flunk"),
     (Awaited.WITNESS, (2,), "_pass"),
     (Awaited.WITNESS, (4, 5), "_flunk"),
+    (Awaited.CHECK, (2,), "_confirm"),
+    (Awaited.CHECK, (4, 5), "_reject"),
     (Awaited.STARTTLS, (2,), "_await_handshake"),
     (Awaited.STARTTLS, (4, 5), "_stay_in_clear"),
     (Awaited.AUTH, (2,), "_be_ready"),
@@ -87,6 +90,7 @@ _STAGES = {
     Awaited.HELO: Stage.EHLO,
     Awaited.LONE_DOT: Stage.DATA,
     Awaited.CHUNK: Stage.BODY,
+    Awaited.CHECK: Stage.EHLO,
     **dict.fromkeys(TEST, Stage.EHLO),
 }
 #: The stage that people are told of.

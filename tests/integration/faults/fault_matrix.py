@@ -31,6 +31,7 @@ FAULTS = (
     "partial line",
     "split",
     "extra reply",
+    "extra refusal",
 )
 #: Commands one by one; envelopes at once and beside the body before; whole messages, several; the
 #: same as it comes by itself, once the relay has shown with three messages that it can.
@@ -39,6 +40,8 @@ WHOLE = frozenset({"chunked", "by itself"})
 #: Of the three messages that are under way when it happens; of three connections, where the step
 #: comes once in each.
 PLACES = ("first", "middle", "last")
+#: A reply too many.
+EXTRA = frozenset({"extra reply", "extra refusal"})
 #: Faults that need no reply: all that can happen before there is an SMTP server.
 OF_THE_NETWORK = frozenset({"close", "reset", "silence"})
 
@@ -65,10 +68,19 @@ class Case:
         """Whether no sender could tell what comes from what should come.
 
         MAIL, RCPT and BDAT have left together, so a second 250 right behind the one to RCPT is the
-        reply to BDAT for all that anybody can know. (Behind the one to MAIL it pushes the reply to
-        RCPT into that place, and its enhanced code gives it away.)
+        reply to BDAT for all that anybody can know, where nothing follows. (Behind the one to MAIL
+        it pushes the reply to RCPT into that place, and its enhanced code gives it away.)
         """
-        return self.mode in WHOLE and (self.step, self.fault) == ("rcpt", "extra reply")
+        is_last = self.mode == "chunked" or self.place == "last"
+        return is_last and (self.step, self.fault) == ("rcpt", "extra reply")
+
+    @property
+    def is_ambiguous(self):
+        """Whether a message may be in doubt though its reply came, since another came as well.
+
+        Which of the two was the right one, nobody can know: so it is neither accepted nor refused.
+        """
+        return self.mode == "by itself" and self.fault in EXTRA
 
 
 #: Cases that can't be, and why.
@@ -96,6 +108,10 @@ IMPOSSIBLE = (
     (
         lambda case: case.step == "bdat" and case.mode not in WHOLE,
         "BDAT is what chunked means",
+    ),
+    (
+        lambda case: case.mode == "chunked" and case.fault == "extra refusal",
+        "chunking = on takes the user's word that the relay can count",
     ),
     (
         lambda case: case.step in TEST and (case.mode != "by itself" or case.place == "last"),

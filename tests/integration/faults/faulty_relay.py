@@ -26,7 +26,7 @@ GOOD = {
 }
 REFUSAL = "550 5.1.1 no such user"
 #: Faults with which a reply still comes as it should.
-HARMLESS = {"split", "extra reply"}
+HARMLESS = {"split", "extra reply", "extra refusal"}
 
 
 @dataclass
@@ -129,6 +129,7 @@ class Conversation(asyncio.Protocol):
         return True
 
     def _hear_ehlo(self, _argument):
+        self._sender = self._address = None  # as RSET (RFC 5321 section 4.1.4)
         if not self._relay.knows_ehlo:
             self._write("502 5.5.1 what?")
             return
@@ -318,6 +319,12 @@ class Conversation(asyncio.Protocol):
 
     def _fault_extra_reply(self, good):
         self._transport.write(good.encode() + b"\r\n250 2.0.0 Ok\r\n")
+        self._relay.said.append(good)
+        self._is_spoilt = True
+        return True
+
+    def _fault_extra_refusal(self, good):
+        self._transport.write(good.encode() + b"\r\n451 4.3.0 not now\r\n")
         self._relay.said.append(good)
         self._is_spoilt = True
         return True

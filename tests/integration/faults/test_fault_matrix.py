@@ -232,7 +232,7 @@ def _make_relay(case, tls):
         context=tls[0],
     )
     settings = {
-        "name": "main",
+        "name": str(case),  # what the ledger learns of it is about no other case
         "host": "relay.example",
         "port": 25,
         "tls": "none",
@@ -291,6 +291,8 @@ def _check(case, rows, relay, *, is_over):
         assert len(taken) <= 1, f"{address} was sent twice"
         assert all(it.refusal for it in ended[:-1]), f"{address} left again, unasked"
         assert all(b"\r\n..K" in it.data or b"\r\n.K" in it.data for it in taken)
+        if taken and case.is_ambiguous and row.state is State.UNKNOWN:
+            continue
         if taken and taken[0].reply:
             assert (row.state, _reply(row)) == (State.ACCEPTED, taken[0].reply)
         elif taken and row.state is State.ACCEPTED:
@@ -324,6 +326,6 @@ def test_the_matrix_is_whole(record_property):
     record_property(
         "fault matrix", f"fault matrix: {len(CASES)} cases ({len(left_out)} can't exist)"
     )
-    assert len(CASES) + len(left_out) == 4 * 18 * 12 * 3
+    assert len(CASES) + len(left_out) == 4 * 18 * 13 * 3
     assert len({str(case) for case in CASES}) == len(CASES)
     assert len(CASES) >= 1000
