@@ -315,8 +315,8 @@ def _validate(
     _check_relay_of_alerts(settings, text)
     relays = {name: _rooted(relay, root) for name, relay in settings.relays.items()}
     alerts = _rooted(settings.alerts, root)
-    found = {"relays": relays, "alerts": alerts, "dkim": _keys(settings, text, root)}
-    return settings.model_copy(update=found)
+    changed = {"relays": relays, "alerts": alerts, "dkim": _keys(settings, text, root)}
+    return settings.model_copy(update=changed)
 
 
 def _check_relay_of_alerts(settings: Settings, text: str) -> None:
