@@ -45,6 +45,8 @@ def history(
 ) -> int:
     """Show what a person was sent; 1 where the last of it did not arrive."""
     from notifier.ledger import addresses
+    from notifier.ledger.scope import EVERYTHING
+    from notifier.ledger.totals import purged
 
     session = session_of(ctx)
     session.require_ledger()
@@ -58,16 +60,21 @@ def history(
         is_listed = any(it.suppression or it.is_forgotten for it in standings.values())
         if not found and not is_listed:
             raise _nobody(reader, person, campaign)
+        gone = purged(reader, EVERYTHING)
     if as_json:
-        print_json(_as_dict(person, found, standings))
+        print_json({**_as_dict(person, found, standings), "purged_runs": gone})
     else:
         _tell(person, found, standings, session.zone)
+        if gone:
+            say(_purged(gone))
     return 1 if found and found[0].row.state in _AMISS else 0
 
 
 def _nobody(reader: Reader, person: str, campaign: str | None) -> UsageError:
     """That nothing was sent, with who was probably meant."""
     from notifier.ledger import addresses
+    from notifier.ledger.scope import EVERYTHING
+    from notifier.ledger.totals import purged
 
     if campaign is not None and (
         addresses.of_address(reader, person) or addresses.of_key(reader, person)
@@ -86,11 +93,21 @@ def _nobody(reader: Reader, person: str, campaign: str | None) -> UsageError:
         near_keys = addresses.near_key(reader, person)
         told = "; ".join(f"{_command(key)} ({name})" for key, name in near_keys)
         step = _("Did you mean {command}?").format(command=told) if near_keys else ""
+    gone = purged(reader, EVERYTHING)
     return UsageError(
         _("Nothing was ever sent to {person}.").format(person=person),
         where="notifier history",
         next_step=step
+        or (_purged(gone) if gone else "")
         or _("notifier report RUN lists whom a run is for; rejected rows are listed there, too."),
+    )
+
+
+def _purged(runs: list[int]) -> str:
+    """That what is shown may not be all."""
+    told = ", ".join(str(run) for run in runs)
+    return _("Runs {runs} were purged: whom they were for, nobody knows any more.").format(
+        runs=told
     )
 
 

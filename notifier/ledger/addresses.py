@@ -129,7 +129,7 @@ def near_key(reader: Reader, key: str) -> list[tuple[str, str]]:
     rows = list(
         reader.query(
             "SELECT DISTINCT p.key, p.name FROM (SELECT id FROM run ORDER BY id DESC LIMIT ?) r"
-            " CROSS JOIN recipient p ON p.run_id = r.id LIMIT ?",
+            " CROSS JOIN recipient p ON p.run_id = r.id AND p.address <> '' LIMIT ?",
             _LATEST,
             MOST_COMPARED,
         )

@@ -259,7 +259,7 @@ def _left_out(shown: int, total: int, run_id: int) -> str:
 def _line(row: DeliveryRow, zone: ZoneInfo, day: datetime | None) -> Line:
     return Line(
         line=str(row.line),
-        name=row.name or row.key,
+        name=row.name or (row.key if row.address else _("(forgotten)")),
         key=row.key if row.name and row.key != row.address else "",
         address=row.address,
         state=state_word(row.state),

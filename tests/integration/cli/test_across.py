@@ -125,6 +125,21 @@ def test_who_was_never_written_to_is_told_with_who_was_meant(notifier, two_runs,
     assert said in result.err
 
 
+def test_a_purge_and_a_forgotten_person_are_told(notifier, two_runs):
+    """What can't be known any more is said, and is no slip."""
+    assert notifier("forget", "refused@home.example", "--yes").code == 0
+    forgotten = notifier("history", "refused@home.example")
+    assert forgotten.code == 0
+    assert "is not mailed any more" in forgotten.out
+    assert notifier("ledger", "purge", "--older-than", "0d", "--yes").code == 0
+    gone = notifier("history", "an@home.example")
+    assert gone.code == 2
+    assert "Runs 1, 2 were purged" in gone.err
+    assert "Who they were was purged" in notifier("report", "1").out
+    assert "were purged: runs 1, 2" in notifier("report", "--by", "domain").out
+    assert notifier("report", "--by", "run", "--json").data["groups"][0]["accepted"] == 2
+
+
 def test_a_suppressed_address_is_told_even_if_nothing_was_sent(notifier, two_runs):
     """That is why nothing was."""
     notifier("suppress", "add", "left@home.example", "--reason", "left the school")
