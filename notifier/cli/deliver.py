@@ -102,13 +102,18 @@ def deliver_due(
 
 @contextmanager
 def telling(session: Session, ledger: Ledger) -> Iterator[None]:
-    """Whatever comes of it, the operator is told at the end, of what waited before, too."""
+    """Whatever comes of it, the operator is told at the end, of what waited before, too.
+
+    Not where somebody wants the program to end at once: it waits for the next command then.
+    """
     from notifier.delivery.telling import tell_operator
 
     try:
         yield
-    finally:
+    except Exception:
         tell_operator(ledger, session.workspace)
+        raise
+    tell_operator(ledger, session.workspace)
 
 
 def _sentence(text: str) -> str:
