@@ -37,13 +37,6 @@ def tell_awaiting(ledger: Ledger, run_id: int) -> bool:
     return ledger.alerts.raise_once(event, AlertKind.APPROVAL, "\n".join(lines), run_id=run_id)
 
 
-def tell_paused(ledger: Ledger, run_id: int, reason: str) -> bool:
-    """A run stopped by itself, for a reason other than a relay's trouble."""
-    text = paused_text(ledger.get_run(run_id), reason)
-    event = f"{AlertKind.PAUSED} run {run_id} {reason}"
-    return ledger.alerts.raise_once(event, AlertKind.PAUSED, text, run_id=run_id, quiet=3600)
-
-
 def tell_too_late(ledger: Ledger, run_id: int, reason: str, count: int) -> bool:
     """What was left of a run was not sent in time, and never is."""
     head = ngettext(
