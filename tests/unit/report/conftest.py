@@ -114,7 +114,9 @@ class Ledger:
 
     def timeline(self, run_id, buckets=60):
         return [
-            Bucket(START + timedelta(seconds=i), accepted=i % 7, deferred=i % 3, refused=int(i == 2))
+            Bucket(
+                START + timedelta(seconds=i), accepted=i % 7, deferred=i % 3, refused=int(i == 2)
+            )
             for i in range(8)
         ]
 
