@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from notifier.cli import options
-from notifier.cli.console import facts, print_json, say, suggest, table
+from notifier.cli.console import facts, print_json, say, suggest
 from notifier.cli.group import Group, add_command, group
+from notifier.cli.planned import list_schedules, moments, plan_dict, spell
 from notifier.cli.session import Session, session_of
-from notifier.cli.words import spell_seconds
 from notifier.errors import NotifierError, UsageError
 from notifier.locale import N_, _
 
 if TYPE_CHECKING:
     from notifier.campaign import Campaign
-    from notifier.ledger.schedules import Firing, Planned
     from notifier.schedule.plans import Plan
     from notifier.timetable import Schedule
 
@@ -40,8 +39,6 @@ _SKIP_HELP = N_("Let an occurrence go that was missed or failed.")
 _OCCURRENCE: Any = typer.Argument(
     ..., metavar="OCCURRENCE", help=N_("Its name, as `notifier schedule list` tells it.")
 )
-#: Occurrences that are told of each schedule, and what became of the last ones.
-_NEXT, _PAST = 3, 20
 
 
 class _Schedules(Group):
@@ -111,20 +108,24 @@ def set_schedule(
     assert planned is not None
     plan = read_plan(planned)
     if as_json:
-        print_json(_plan_dict(plan, now.timestamp()))
-        return
-    say(_("{campaign} is planned.").format(campaign=found.name), style="bold")
+        print_json(plan_dict(plan, now.timestamp()))
+    else:
+        _tell_plan(plan, now.timestamp(), is_served=is_served)
+
+
+def _tell_plan(plan: Plan, now: float, *, is_served: bool) -> None:
+    say(_("{campaign} is planned.").format(campaign=plan.campaign), style="bold")
     facts(
         [
-            (_("when"), _spell(plan.schedule)),
-            (_("next"), ", ".join(_moments(plan, now.timestamp()))),
-            (_("zone"), str(zone)),
+            (_("when"), spell(plan.schedule)),
+            (_("next"), ", ".join(moments(plan, now))),
+            (_("zone"), str(plan.zone)),
             (_("if it is missed"), plan.missed),
         ]
     )
     if not is_served:
         say(_("Nobody serves this workspace now: without that nothing is sent."))
-    suggest(*([] if is_served else ["notifier serve"]), f"notifier plan {found.name}")
+    suggest(*([] if is_served else ["notifier serve"]), f"notifier plan {plan.campaign}")
 
 
 def _choose(campaign: Campaign, given: dict[str, str]) -> Schedule:
@@ -158,165 +159,6 @@ def _choose(campaign: Campaign, given: dict[str, str]) -> Schedule:
             where=f"--{key}" if key in given else "notifier schedule",
             next_step=f"notifier schedule {campaign.name} --help",
         ) from exc
-
-
-def list_schedules(ctx: typer.Context, as_json: bool = options.JSON) -> int:
-    """Show what is planned; 1 where something waits for an answer or could not be started."""
-    from notifier.ledger.schedules import FiringState
-
-    session = session_of(ctx)
-    planned: list[Planned] = []
-    firings: list[Firing] = []
-    servers = 0
-    if session.has_ledger():
-        with session.ledger() as ledger:
-            planned = ledger.schedules.every()
-            firings = ledger.schedules.firings(limit=_PAST)
-            servers = len(ledger.schedules.servers())
-    waiting = [it for it in firings if it.state in (FiringState.ASKED, FiringState.FAILED)]
-    if as_json:
-        print_json(_list_dict(planned, firings, servers))
-    else:
-        _tell_list(session, planned, firings, servers)
-    return 1 if waiting else 0
-
-
-def _list_dict(planned: list[Planned], firings: list[Firing], servers: int) -> dict[str, Any]:
-    now = datetime.now(UTC).timestamp()
-    return {
-        "served_by": servers,
-        "schedules": [_planned_dict(it, now) for it in planned],
-        "occurrences": [
-            {
-                "campaign": it.campaign,
-                "occurrence": it.occurrence,
-                "due_at": datetime.fromtimestamp(it.due_at, UTC).isoformat(),
-                "state": str(it.state),
-                "note": it.note,
-            }
-            for it in firings
-        ],
-    }
-
-
-def _planned_dict(planned: Planned, now: float) -> dict[str, Any]:
-    from notifier.schedule.plans import read_plan
-
-    try:
-        return _plan_dict(read_plan(planned), now)
-    except UsageError as exc:
-        return {"campaign": planned.campaign, "error": exc.message}
-
-
-def _plan_dict(plan: Plan, now: float) -> dict[str, Any]:
-    coming = plan.upcoming(now, _NEXT)
-    return {
-        "campaign": plan.campaign,
-        "timezone": str(plan.zone),
-        "paused": plan.is_paused,
-        **plan.schedule.model_dump(mode="json", include={"at", "cron", "every"}),
-        "missed": plan.missed,
-        "unchanged": plan.schedule.unchanged,
-        "missing": plan.schedule.missing,
-        "next": [it.astimezone(plan.zone).isoformat() for it in coming],
-    }
-
-
-def _tell_list(
-    session: Session, planned: list[Planned], firings: list[Firing], servers: int
-) -> None:
-    if not planned:
-        say(_("Nothing is planned."))
-        suggest("notifier schedule CAMPAIGN --at WHEN")
-    else:
-        table(
-            (_("campaign"), _("when"), _("next"), _("zone"), _("state")),
-            [_row(session, it) for it in planned],
-        )
-    if firings:
-        say("")
-        table(
-            (_("campaign"), _("occurrence"), _("state"), _("note")),
-            [(it.campaign, it.occurrence, _word(it), it.note) for it in firings],
-        )
-    _tell_questions(firings)
-    if not servers and any(_comes(it) for it in planned):
-        say(_("Nobody serves this workspace now: without that nothing is sent."))
-        suggest("notifier serve")
-
-
-def _comes(planned: Planned) -> bool:
-    """Whether anything of it comes yet."""
-    from notifier.schedule.plans import read_plan
-
-    try:
-        return bool(_moments(read_plan(planned), datetime.now(UTC).timestamp()))
-    except UsageError:
-        return False
-
-
-def _tell_questions(firings: list[Firing]) -> None:
-    from notifier.ledger.schedules import FiringState
-
-    asked = next((it for it in firings if it.state is FiringState.ASKED), None)
-    failed = next((it for it in firings if it.state is FiringState.FAILED), None)
-    for it in filter(None, (asked, failed)):
-        name = f"{it.campaign} {it.occurrence}"
-        suggest(f"notifier schedule run {name}", f"notifier schedule skip {name}")
-
-
-def _row(session: Session, planned: Planned) -> tuple[object, ...]:
-    from notifier.schedule.plans import read_plan
-
-    try:
-        plan = read_plan(planned)
-    except UsageError as exc:
-        return (planned.campaign, "", "", planned.timezone, exc.message)
-    now = datetime.now(UTC).timestamp()
-    coming = ", ".join(_moments(plan, now)) or _("over")
-    state = _("paused") if plan.is_paused else _difference(session, plan)
-    return (plan.campaign, _spell(plan.schedule), coming, str(plan.zone), state)
-
-
-def _difference(session: Session, plan: Plan) -> str:
-    """Whether the campaign's own file says something else since; empty where it doesn't."""
-    try:
-        own = session.campaign(plan.campaign)
-    except NotifierError as exc:
-        return exc.message
-    keys = {"at", "cron", "every"}
-    if own.schedule is None or own.schedule.model_dump(include=keys) == plan.schedule.model_dump(
-        include=keys
-    ):
-        return ""
-    return _("its file says otherwise: notifier schedule {campaign}").format(campaign=plan.campaign)
-
-
-def _moments(plan: Plan, now: float) -> list[str]:
-    if plan.is_paused:
-        return []
-    return [it.astimezone(plan.zone).strftime("%Y-%m-%d %H:%M") for it in plan.upcoming(now, _NEXT)]
-
-
-def _spell(schedule: Schedule) -> str:
-    if schedule.cron is not None:
-        return schedule.cron
-    at = f"{schedule.at:%Y-%m-%d %H:%M}" if schedule.at is not None else ""
-    if schedule.every is None:
-        return at
-    every = _("every {duration}").format(duration=spell_seconds(schedule.every))
-    return _("{every}, from {time} on").format(every=every, time=at) if at else every
-
-
-def _word(firing: Firing) -> str:
-    words = {
-        "due": _("is being started"),
-        "asked": _("missed: run or skip?"),
-        "begun": _("begun"),
-        "skipped": _("skipped"),
-        "failed": _("failed"),
-    }
-    return words[firing.state.value]
 
 
 def remove(
