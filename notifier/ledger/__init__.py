@@ -15,7 +15,7 @@ thread), `reports.Reader` reads. The rest is theirs:
     dossier.py  traces.py            what is held about a person, and where it stands in a text
     audit.py        who did what, in rows that nothing changes
     mailboxes.py    which deliveries an address has
-    tables.py       the tables as SQLModel; what migrations are compared with
+    tables/         the tables as SQLModel; what migrations are compared with
     migrations/     Alembic: how a ledger of an older version becomes one of this
 
 Neither SQLModel nor Alembic is imported unless a ledger must be created or migrated.
