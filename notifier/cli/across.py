@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Rows of a table on the screen; the other formats have them all.
 LISTED = 50
+#: Columns of the screen between those of a table.
+_GAP = 3
 
 
 def scope_of(
@@ -180,17 +182,12 @@ def tell_table(shown: Table, zone: ZoneInfo) -> None:
         say(_("Nothing to show."))
     else:
         columns = [shown.columns[at] for at in places]
-        table(
-            [column.label for column in columns],
-            [
-                [
-                    spell(column.kind, row[at], zone)
-                    for at, column in zip(places, columns, strict=True)
-                ]
-                for row in rows[:LISTED]
-            ],
-            right=[at for at, column in enumerate(columns) if column.kind in FIGURES],
-        )
+        cells = [
+            [spell(column.kind, row[at], zone) for at, column in zip(places, columns, strict=True)]
+            for row in rows[:LISTED]
+        ]
+        figures = [at for at, column in enumerate(columns) if column.kind in FIGURES]
+        _tell_cells([column.label for column in columns], cells, figures)
     if left := len(rows) - LISTED if len(rows) > LISTED else 0:
         say(
             ngettext(
@@ -203,6 +200,25 @@ def tell_table(shown: Table, zone: ZoneInfo) -> None:
         _tell_aside(shown, at, rows[:LISTED])
     for note in shown.notes:
         say(note)
+
+
+def _tell_cells(heads: list[str], cells: list[list[str]], figures: list[int]) -> None:
+    """As a table where the screen is wide enough, else a paragraph for each row."""
+    from notifier.cli.console import console
+
+    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    screen = console()
+    if not screen.is_terminal or sum(widths) + _GAP * len(widths) <= screen.width:
+        table(heads, cells, right=figures)
+        return
+    for first, *others in cells:
+        told = [
+            f"{head}: {cell}"
+            for head, cell in zip(heads[1:], others, strict=True)
+            if cell not in {"", "0"}
+        ]
+        say(f"{heads[0]} {first}", style="bold")
+        say(f"  {'; '.join(told)}")
 
 
 def _tell_aside(shown: Table, at: int, rows: Sequence[Sequence[object]]) -> None:

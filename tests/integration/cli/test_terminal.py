@@ -79,6 +79,17 @@ def test_a_narrow_terminal_cuts_nothing(office, tmp_path, notifier):
     assert "…" not in out
 
 
+def test_figures_that_are_too_wide_become_paragraphs(office, tmp_path, notifier):
+    """A dozen columns on 80 would be a letter wide each; zeros are left out."""
+    assert notifier("send", "notice", "--live").code == 0
+    out, code = _at_terminal(["report", "--by", "run"], tmp_path, columns=80, NO_COLOR="1")
+    assert code == 0
+    assert "  campaign: notice; occurrence:" in out
+    assert "accepted: 3; accepted, share: 100%" in out
+    wide, _code = _at_terminal(["report", "--by", "run"], tmp_path, columns=250, NO_COLOR="1")
+    assert "campaign: notice" not in wide
+
+
 def test_a_run_is_given_up_only_by_whoever_says_yes(notifier, office, tmp_path):
     """`cancel` asks at a terminal, also where JSON is wanted."""
     office.stop()
