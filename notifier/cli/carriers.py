@@ -19,7 +19,7 @@ def carriers_of(session: Session, routes: Sequence[Route]) -> list[Carrier]:
     met: dict[str, Encounter] = {}
     if session.has_ledger():
         with session.ledger() as ledger:
-            met = {it.relay: it for it in ledger.relay_standing().encounters}
+            met = {it.relay: it for it in ledger.traffic.relay_standing().encounters}
     return [_carrier(it.relay, met.get(it.relay.name)) for it in routes]
 
 

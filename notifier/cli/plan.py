@@ -194,7 +194,7 @@ def _used(ledger: Ledger, route: Route, now: float) -> dict[Any, list[tuple[int,
     from notifier.delivery.line import scope_of
 
     scope = scope_of(route.relay.name)
-    return {rate: ledger.granted(scope, rate, now) for rate in route.relay.rate}
+    return {rate: ledger.traffic.granted(scope, rate, now) for rate in route.relay.rate}
 
 
 def _lanes(routes: Sequence[Route], domains: Counter[str]) -> list[tuple[str, int, Channel]]:

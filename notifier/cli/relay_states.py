@@ -30,9 +30,9 @@ def standings(session: Session, names: Iterable[str]) -> list[RelayStanding]:
         return [stand(it, Standing([], [], {}), lambda _scope, _rate: 0, 0.0) for it in relays]
     now = time.time()
     with session.ledger() as ledger:
-        known = ledger.relay_standing()
+        known = ledger.traffic.relay_standing()
         return [
-            stand(it, known, lambda scope, rate: ledger.used(scope, rate, now), now)
+            stand(it, known, lambda scope, rate: ledger.traffic.used(scope, rate, now), now)
             for it in relays
         ]
 

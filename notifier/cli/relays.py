@@ -86,7 +86,7 @@ def _keep(session: Session, found: Transcript) -> None:
     from notifier.errors import LedgerError
 
     with suppress(LedgerError, OSError), session.ledger() as ledger:
-        ledger.note_relays([], [met_in_trial(found, time.time())])
+        ledger.traffic.note_relays([], [met_in_trial(found, time.time())])
 
 
 def _tell(found: Transcript, relay: RelaySettings, advice: list[str]) -> None:

@@ -177,7 +177,7 @@ class Branch:
         desk, now = self._desk, self._desk.clock()
         why = self.trouble.message if self.trouble is not None else ""
         trouble = Trouble(self.line.name, why, now, now + wait)
-        await desk.writer.call(desk.ledger.set_relay_trouble, trouble)
+        await desk.writer.call(desk.ledger.traffic.set_relay_trouble, trouble)
 
     def _wait(self) -> float:
         return min(RETURN_LONGEST, RETURN_FIRST * 2.0 ** min(self._failures - 1, 16))
@@ -200,7 +200,7 @@ class Branch:
     async def _note_trial(self, found: Transcript) -> None:
         desk = self._desk
         met = met_in_trial(found, desk.clock())
-        await desk.writer.call(desk.ledger.note_relays, [], [met])
+        await desk.writer.call(desk.ledger.traffic.note_relays, [], [met])
 
     def _make(self) -> tuple[Outlet, Pool]:
         desk, relay = self._desk, self.line.relay

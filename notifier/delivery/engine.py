@@ -74,7 +74,7 @@ async def _steady_clock(
     for all processes that use the ledger.
     """
     kind = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    shift = await writer.call(ledger.timebase, clock() - time.clock_gettime(kind))
+    shift = await writer.call(ledger.traffic.timebase, clock() - time.clock_gettime(kind))
     return lambda: shift + time.clock_gettime(kind)
 
 
@@ -99,7 +99,7 @@ class _Engine:
             desk, now = self._desk, self._desk.clock()
             for relay, why in self._sender.downs(exc).items():
                 trouble = Trouble(relay, why, since=now, until=None)
-                await desk.writer.call(desk.ledger.set_relay_trouble, trouble)
+                await desk.writer.call(desk.ledger.traffic.set_relay_trouble, trouble)
             raise
 
     async def _run(self) -> None:
@@ -156,7 +156,7 @@ class _Engine:
         places = [wish for line in sender.lines for wish in line.lanes.wishes(now)]
         steps = [row for line in sender.lines for row in line.met.steps(at)]
         shared = await desk.writer.call(
-            desk.ledger.sync_relays,
+            desk.ledger.traffic.sync_relays,
             desk.worker_id,
             [*sender.wishes(), *places],
             news,
@@ -348,7 +348,7 @@ async def _make_engine(
 
 def _make_grants(ledger: Ledger, writer: Writer, steady: Callable[[], float]) -> Grants:
     async def exchange(asks: Sequence[Ask], backs: Sequence[Back], now: float) -> list[Grant]:
-        return await writer.call(ledger.exchange, asks, backs, now)
+        return await writer.call(ledger.traffic.exchange, asks, backs, now)
 
     return Grants(exchange, steady)
 

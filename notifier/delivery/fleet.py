@@ -295,7 +295,7 @@ class Fleet:
 
 
 async def _troubles(desk: Desk) -> list[Trouble]:
-    return (await desk.writer.call(desk.ledger.relay_standing)).troubles
+    return (await desk.writer.call(desk.ledger.traffic.relay_standing)).troubles
 
 
 def _all_down(branches: Sequence[Branch]) -> RelayError:

@@ -218,7 +218,7 @@ async def open_line(desk: Desk, route: Route, ceiling: Sequence[Allowance]) -> L
     behind = {domain: tightest(it.rate) for domain, it in relay.domains.items() if it.rate}
     if behind:
         await desk.writer.call(
-            desk.ledger.keep_domain_limits, relay.name, f"{scope} @", behind, desk.steady()
+            desk.ledger.traffic.keep_domain_limits, relay.name, f"{scope} @", behind, desk.steady()
         )
     return Line(desk, route, limits, ceiling)
 
@@ -229,7 +229,9 @@ async def keep_limits(
     """Limits of a relay, or of one run, that know what was used before they were kept."""
     kept = tightest(rates)
     for rate in kept:
-        await desk.writer.call(desk.ledger.keep_limit, scope, rate, relay, desk.steady(), run_id)
+        await desk.writer.call(
+            desk.ledger.traffic.keep_limit, scope, rate, relay, desk.steady(), run_id
+        )
     return [Allowance(scope, rate, desk.grants) for rate in kept]
 
 

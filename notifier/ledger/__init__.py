@@ -8,6 +8,7 @@ thread), `reports.Reader` reads. The rest is theirs:
     connection.py   the file: opening, pragmas, migrations, transactions, errors in plain words
     statements.py   the SQL that only SQLite understands, all of it
     runs.py  enrolment.py  claims.py  outcomes.py  suppressions.py   the ledger's acts, by noun
+    traffic.py      the door to limits, connections and how relays are doing
     keeping.py      the door to what follows: keeping and forgetting
     check.py  invariants.py          is it whole; what must hold in every ledger
     backup.py  export.py  sizes.py   copies, rows for other programs, what takes the space

@@ -21,19 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notifier.ledger import (
-    alerts,
     approvals,
     audit,
     claims,
     connection,
-    domain_history,
-    encounters,
     enrolment,
-    history,
     outcomes,
-    permits,
-    processes,
-    relays,
     runs,
     statements,
     suppressions,
@@ -55,6 +48,7 @@ from notifier.ledger.records import (
     Suppression,
 )
 from notifier.ledger.schedules import Schedules
+from notifier.ledger.traffic import Traffic
 from notifier.locale import _
 from notifier.model import RunState
 
@@ -65,10 +59,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from notifier.ledger.connection import Store
-    from notifier.ledger.encounters import Encounter, StepRow
-    from notifier.ledger.permits import Ask, Back, Grant
-    from notifier.ledger.relays import PaceRow, Shared, Standing, Trouble, Wish
-    from notifier.model import Durability, Rate, Recipient, Rejection, State
+    from notifier.model import Durability, Recipient, Rejection, State
 
 __all__ = [
     "Claimed",
@@ -100,6 +91,7 @@ class Ledger:
             db.create_function("hashed", 1, partial(audit.hash_of, ledger_id), deterministic=True)
         self._enroller = enrolment.Enroller(ledger_id)
         self.doubts = Doubts(store, clock)
+        self.traffic = Traffic(store, clock)
         self.documents = Documents(store)
         self.approvals = Approvals(store, clock)
         self.brakes = Brakes(store, clock)
@@ -371,82 +363,6 @@ class Ledger:
         with self._store.alone() as db:
             return claims.next_due_at(db, run_id)
 
-    # --- limits and relays -------------------------------------------------------------------
-
-    def keep_limit(
-        self, scope: str, rate: Rate, relay: str, now: float, run_id: int | None = None
-    ) -> None:
-        """Have a limit of the relay's, or of one run's, know what was sent before it was kept."""
-        with self._store.write() as db:
-            permits.sweep(db, now)
-            relays.sweep(db, now)
-            used = history.recent_attempts(
-                db, relay, now - rate.seconds, rate.count, run_id, now=now
-            )
-            permits.take_up(db, scope, rate, used, now)
-
-    def keep_domain_limits(
-        self, relay: str, scope: str, limits: Mapping[str, Sequence[Rate]], now: float
-    ) -> None:
-        """The same for the limits of domains behind a relay; see `domain_history`."""
-        with self._store.write() as db:
-            domain_history.keep_limits(db, relay, scope, limits, now)
-
-    def exchange(self, asks: Sequence[Ask], backs: Sequence[Back], now: float) -> list[Grant]:
-        """An answer to each request for permits; `backs` are grants that are used no more."""
-        with self._store.write() as db:
-            return permits.exchange(db, asks, backs, now)
-
-    def timebase(self, shift: float) -> float:
-        """Unix time less the machine's steady clock, the same for all processes of this boot.
-
-        `shift` is what this process would say; it stays where boots can't be told apart.
-        """
-        if not (boot := processes.boot_of()):
-            return shift
-        with self._store.write() as db:
-            return permits.timebase(db, boot, shift)
-
-    def sync_relays(
-        self,
-        worker_id: int,
-        wishes: Sequence[Wish],
-        paces: Sequence[PaceRow],
-        met: tuple[Sequence[StepRow], Sequence[Encounter]] = ((), ()),
-    ) -> Shared:
-        """Tell what a process has, wants, heard and met of its relays; what it may have of them."""
-        with self._store.write() as db:
-            encounters.note_all(db, *met)
-            return relays.sync(
-                db, worker_id, wishes, paces, now=self._clock(), host=socket.gethostname()
-            )
-
-    def note_relays(self, steps: Sequence[StepRow], met: Sequence[Encounter]) -> None:
-        """What sending, or trying out, has shown of relays."""
-        with self._store.write() as db:
-            encounters.note_all(db, steps, met)
-
-    def set_relay_trouble(self, trouble: Trouble) -> None:
-        """A relay can't be used; `sync_relays` says when it works again."""
-        with self._store.write() as db:
-            relays.set_trouble(db, trouble)
-            alerts.relay_down(db, trouble.relay, trouble.why, self._clock())
-
-    def relay_standing(self) -> Standing:
-        """What is known of all relays."""
-        with self._store.alone() as db:
-            return relays.standing(db, self._clock(), socket.gethostname())
-
-    def granted(self, scope: str, rate: Rate, now: float) -> list[tuple[int, float]]:
-        """What counts against a limit: (permits, until when they may be used), oldest first."""
-        with self._store.write() as db:
-            return permits.granted(db, scope, rate, now)
-
-    def used(self, scope: str, rate: Rate, now: float) -> int:
-        """How much of a limit is used up, what is granted included."""
-        with self._store.alone() as db:
-            return permits.used(db, scope, rate, now)
-
     # --- suppressions ------------------------------------------------------------------------
 
     def suppress(self, address: str, reason: str = "", source: str = "") -> bool:
@@ -478,8 +394,6 @@ class Ledger:
         """All suppressed addresses, in order."""
         with self._store.alone() as db:
             return suppressions.every(db)
-
-    # --- who did what ------------------------------------------------------------------------
 
     def _note(
         self, db: sqlite3.Connection, action: str, subject: str, detail: Mapping[str, object]

@@ -385,7 +385,7 @@ def test_what_a_relay_asked_for_outlives_the_process(school, relays, monkeypatch
     monkeypatch.setattr(engine, "SHARING", 0.01)
     assert asyncio.run(scene()) > 0.25  # seven gaps of about 50 ms, at first
     assert any("slower, please" in told for told in seen)
-    (pace,) = school.ledger.relay_standing().paces
+    (pace,) = school.ledger.traffic.relay_standing().paces
     assert pace.scope == "relay main"
 
 
@@ -403,13 +403,13 @@ def test_a_step_down_outlives_the_process_and_is_tried_again_in_time(school, rel
     async def scenes():
         async with main:
             assert await scene("first") > 1
-            (row,) = school.ledger.relay_standing().steps
+            (row,) = school.ledger.traffic.relay_standing().steps
             assert (row.step, row.falls, row.until - row.since) == (1, 1, acquaintance.HOLD)
             assert await scene("second") == 1
             at = row.since + 0.001
-            school.ledger.note_relays([row._replace(since=at, until=at)], [])
+            school.ledger.traffic.note_relays([row._replace(since=at, until=at)], [])
             assert await scene("third") > 1  # it was asked for more, and dropped that again
-            return school.ledger.relay_standing().steps
+            return school.ledger.traffic.relay_standing().steps
 
     (row,) = asyncio.run(scenes())
     assert (row.step, row.falls, row.until - row.since) == (1, 2, 2 * acquaintance.HOLD)
@@ -434,7 +434,7 @@ def test_a_relay_that_was_down_is_left_alone_after_a_restart(school, relays):
     assert asyncio.run(scene()) == 1
     assert main.connections == 1
     assert len(backup.delivered) == 20
-    (trouble,) = school.ledger.relay_standing().troubles
+    (trouble,) = school.ledger.traffic.relay_standing().troubles
     assert trouble.relay == "main"
     assert "go away" in trouble.why
     assert trouble.until is not None
@@ -450,7 +450,7 @@ def test_a_relay_that_stopped_a_run_is_known_and_forgiven_when_it_works(school, 
         async with main:
             with pytest.raises(RelayRefused):
                 await school.send(run, route("main", main))
-            (trouble,) = school.ledger.relay_standing().troubles
+            (trouble,) = school.ledger.traffic.relay_standing().troubles
             school.ledger.resume(run.id)
             await school.send(school.ledger.get_run(run.id), route("main", main))
             return trouble
@@ -458,7 +458,7 @@ def test_a_relay_that_stopped_a_run_is_known_and_forgiven_when_it_works(school, 
     trouble = asyncio.run(scene())
     assert "go away" in trouble.why
     assert trouble.until is None
-    assert school.ledger.relay_standing().troubles == []
+    assert school.ledger.traffic.relay_standing().troubles == []
 
 
 def test_two_who_send_through_one_relay_share_its_connections(school, relays, monkeypatch):

@@ -32,12 +32,12 @@ def sent(desk):
 
 def used(desk, domain, rate):
     """How much of the domain's limit is used up."""
-    return desk.ledger.used(f"relay main @{domain}", rate, desk.clock())
+    return desk.ledger.traffic.used(f"relay main @{domain}", rate, desk.clock())
 
 
 def keep(desk, **limits):
     """As the start of a run does; `gmail_com=[...]`."""
-    desk.ledger.keep_domain_limits(
+    desk.ledger.traffic.keep_domain_limits(
         "main",
         "relay main @",
         {name.replace("_", "."): it for name, it in limits.items()},
@@ -67,7 +67,7 @@ def test_each_span_has_its_own_part(desk, sent):
 def test_the_limit_of_all_others_is_for_each_domain_without_one(desk, sent):
     """`*` counts for itself in each domain."""
     sent("a@gmail.com", "b@x.example", "c@x.example")
-    desk.ledger.keep_domain_limits(
+    desk.ledger.traffic.keep_domain_limits(
         "main", "relay main @", {"*": [DAY], "gmail.com": [MINUTE]}, desk.clock()
     )
     assert used(desk, "x.example", DAY) == 2

@@ -28,7 +28,7 @@ def tell(desk):
 
     def tell(worker, open_now, wanted=8, *, most=8, paces=(), works=False):
         wish = Wish("main", most, wanted, open_now, works)
-        return desk.ledger.sync_relays(worker, [wish], list(paces))
+        return desk.ledger.traffic.sync_relays(worker, [wish], list(paces))
 
     return tell
 
@@ -86,7 +86,7 @@ def test_connections_never_exceed_the_accounts_whatever_the_order(shared, steps)
         worker = workers[who]
         has[worker] = min(opened, max(may[worker], has[worker]))
         wish = Wish(relay, 5, wanted, has[worker], works=False)
-        may[worker] = ledger.sync_relays(worker, [wish], []).slots[relay]
+        may[worker] = ledger.traffic.sync_relays(worker, [wish], []).slots[relay]
         assert sum(max(has[it], may[it]) for it in workers) <= 5
 
 
@@ -97,7 +97,9 @@ def test_where_there_are_more_processes_than_places_they_take_turns(desk):
     for _moment in range(60):
         for worker in workers:
             wish = Wish("main @gmail.com", 1, 1, may[worker], works=False)
-            may[worker] = desk.ledger.sync_relays(worker, [wish], []).slots["main @gmail.com"]
+            may[worker] = desk.ledger.traffic.sync_relays(worker, [wish], []).slots[
+                "main @gmail.com"
+            ]
             assert sum(may.values()) <= 1
             had[worker] += may[worker]
         desk.clock.pass_(1)
@@ -108,8 +110,10 @@ def test_who_leaves_has_no_row_any_more(desk):
     """A run meets thousands of domains."""
     worker = desk.worker(desk.run())
     wish = Wish("main @gmail.com", 2, 1, 0, works=False)
-    assert desk.ledger.sync_relays(worker, [wish], []).slots == {"main @gmail.com": 2}
-    assert desk.ledger.sync_relays(worker, [wish._replace(most=0, wanted=0)], []).slots == {}
+    assert desk.ledger.traffic.sync_relays(worker, [wish], []).slots == {"main @gmail.com": 2}
+    assert (
+        desk.ledger.traffic.sync_relays(worker, [wish._replace(most=0, wanted=0)], []).slots == {}
+    )
     assert desk.one("SELECT count(*) FROM lease") == (0,)
 
 
@@ -121,17 +125,20 @@ def test_who_heard_last_is_right(desk, tell):
     other = PaceRow("relay mainly @x.example", 4.0, 8.0, 90.0, -inf, -inf, 90.0, "450")
     assert tell(worker, 0, paces=[new, other]).paces == [new]
     assert tell(worker, 0, paces=[old]).paces == [new]
-    assert {row.scope for row in desk.ledger.relay_standing().paces} == {new.scope, other.scope}
+    assert {row.scope for row in desk.ledger.traffic.relay_standing().paces} == {
+        new.scope,
+        other.scope,
+    }
 
 
 def test_a_trouble_is_known_until_the_relay_works(desk, tell):
     """Since when stays; why and until are the latest."""
     worker = desk.worker(desk.run())
-    desk.ledger.set_relay_trouble(Trouble("main", "no answer", 10.0, 40.0))
-    desk.ledger.set_relay_trouble(Trouble("main", "said no", 50.0, None))
-    assert desk.ledger.relay_standing().troubles == [Trouble("main", "said no", 10.0, None)]
+    desk.ledger.traffic.set_relay_trouble(Trouble("main", "no answer", 10.0, 40.0))
+    desk.ledger.traffic.set_relay_trouble(Trouble("main", "said no", 50.0, None))
+    assert desk.ledger.traffic.relay_standing().troubles == [Trouble("main", "said no", 10.0, None)]
     tell(worker, 3)
-    assert desk.ledger.relay_standing().troubles
-    assert desk.ledger.relay_standing().connections == {"main": 3}
+    assert desk.ledger.traffic.relay_standing().troubles
+    assert desk.ledger.traffic.relay_standing().connections == {"main": 3}
     tell(worker, 3, works=True)
-    assert desk.ledger.relay_standing().troubles == []
+    assert desk.ledger.traffic.relay_standing().troubles == []
