@@ -56,15 +56,15 @@ _TABLE: dict[Cause, tuple[str, str]] = {
     Cause.DOMAIN_NOT_FOUND: (
         N_("No such mail domain"),
         N_(
-            "Look for a slip of the pen after the @ sign, then send the corrected rows again from "
-            "a sheet of their own."
+            "Look for a slip of the pen after the @ sign, correct it in the sheet, then send to those "
+            "concerned alone: notifier send CAMPAIGN --only changed."
         ),
     ),
     Cause.BAD_ADDRESS: (
         N_("Address not understood"),
         N_(
-            "The receiving server can't read the address: correct it, then send the row again from "
-            "a sheet of its own."
+            "The receiving server can't read the address: correct it in the sheet, then send to "
+            "those concerned alone: notifier send CAMPAIGN --only changed."
         ),
     ),
     Cause.UNREACHABLE: (
