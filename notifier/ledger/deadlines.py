@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from notifier.ledger import runs
-from notifier.model import Cause, RunState, State
+from notifier.model import FINAL_STATES, Cause, RunState, State
 
 if TYPE_CHECKING:
     import sqlite3
@@ -33,7 +33,7 @@ def expire(db: sqlite3.Connection, run_id: int, reason: str, now: float) -> int:
         runs.shift(db, run_id, state, State.EXPIRED, cursor.rowcount)
         moved += cursor.rowcount
     if runs.get(db, run_id).state is RunState.AWAITING:
-        runs.move(db, run_id, RunState.FINISHED, reason, now)
+        _end_waiting(db, run_id, reason, now)
     runs.finish_if_done(db, run_id, now)
     db.execute(
         "UPDATE run SET reason = ? WHERE id = ? AND EXISTS (SELECT 1 FROM delivery"
@@ -41,6 +41,13 @@ def expire(db: sqlite3.Connection, run_id: int, reason: str, now: float) -> int:
         (reason, run_id, Cause.TOO_LATE),
     )
     return moved
+
+
+def _end_waiting(db: sqlite3.Connection, run_id: int, reason: str, now: float) -> None:
+    """Nobody has to approve it any more. An approval may be void while something is on the wire."""
+    left = set(runs.counts(db, run_id)) - FINAL_STATES
+    if not left - {State.UNKNOWN}:
+        runs.move(db, run_id, RunState.HELD if left else RunState.FINISHED, reason, now)
 
 
 def lift(db: sqlite3.Connection, run_id: int) -> bool:

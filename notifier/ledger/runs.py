@@ -38,6 +38,7 @@ _WORDS: dict[RunState, str] = {
     RunState.FINISHED: N_("finished"),
 }
 #: What `move` does; every other change of a run's state is left undone. (from, to)
+#: Whose approval is still to be given becomes `awaiting` wherever it would become active.
 RUN_MOVES: frozenset[tuple[RunState, RunState]] = frozenset(
     {
         (RunState.ENROLLING, RunState.ACTIVE),
@@ -46,6 +47,11 @@ RUN_MOVES: frozenset[tuple[RunState, RunState]] = frozenset(
         (RunState.AWAITING, RunState.ACTIVE),
         (RunState.AWAITING, RunState.CANCELLED),
         (RunState.AWAITING, RunState.FINISHED),  # all of it came too late
+        (RunState.AWAITING, RunState.HELD),  # the same, but for what is in doubt
+        # Nobody approved it, it ended, and somebody wants it sent all the same.
+        (RunState.HELD, RunState.AWAITING),
+        (RunState.FINISHED, RunState.AWAITING),
+        (RunState.CANCELLED, RunState.AWAITING),
         # What had been approved was changed: somebody has to look again.
         (RunState.ACTIVE, RunState.AWAITING),
         (RunState.PAUSED, RunState.AWAITING),
@@ -165,8 +171,13 @@ def counts(db: sqlite3.Connection, run_id: int) -> dict[State, int]:
 
 
 def move(db: sqlite3.Connection, run_id: int, state: RunState, reason: str, now: float) -> RunState:
-    """Put the run into a state where `RUN_MOVES` has it; the state that it is in then."""
+    """Put the run into a state where `RUN_MOVES` has it; the state that it is in then.
+
+    None that somebody has to approve first becomes active, whatever it was before.
+    """
     run = get(db, run_id)
+    if state is RunState.ACTIVE and _needs_approval(db, run_id):
+        state = RunState.AWAITING
     if (run.state, state) not in RUN_MOVES:
         return run.state
     ends = state in (RunState.FINISHED, RunState.CANCELLED)
@@ -175,6 +186,13 @@ def move(db: sqlite3.Connection, run_id: int, state: RunState, reason: str, now:
         (state, reason, now if ends else None, run_id),
     )
     return state
+
+
+def _needs_approval(db: sqlite3.Connection, run_id: int) -> bool:
+    found = db.execute(
+        "SELECT 1 FROM approval WHERE run_id = ? AND approved_at IS NULL", (run_id,)
+    ).fetchone()
+    return found is not None
 
 
 def pause(db: sqlite3.Connection, run_id: int, reason: str, now: float) -> None:

@@ -57,6 +57,22 @@ def test_retrying_its_suppressed_people_does_not_let_it_go(waiting):
     assert ledger.get_run(run).state is RunState.AWAITING
 
 
+@pytest.mark.parametrize("ended", ["rejected", "too late"])
+def test_a_run_that_ended_without_approval_waits_for_it_when_it_is_to_be_sent(waiting, ended):
+    """It is never active before somebody says yes, and somebody still can."""
+    ledger, run = waiting
+    if ended == "rejected":
+        ledger.approvals.reject(run, by=OTHER, reason="no")
+    else:
+        ledger.schedules.expire(run, "too late")
+    assert ledger.retry(run, [State.CANCELLED, State.EXPIRED]) == 3
+    assert ledger.get_run(run).state is RunState.AWAITING
+    ledger.set_run_state(run, RunState.ACTIVE)
+    assert ledger.get_run(run).state is RunState.AWAITING
+    ledger.approvals.approve(run, by=OTHER)
+    assert ledger.get_run(run).state is RunState.ACTIVE
+
+
 def test_somebody_else_lets_it_go(waiting):
     """Who, when and of what is written down, and it is due."""
     ledger, run = waiting

@@ -202,6 +202,28 @@ def test_a_run_that_waits_for_approval_can_be_too_late(ledger_path, clock):
         assert ledger.get_run(run.id).not_after is None
 
 
+@pytest.mark.parametrize("is_in_doubt", [True, False])
+def test_what_is_on_the_wire_is_waited_for_by_a_void_approval_too(book, desk, is_in_doubt):
+    """The run ends when that is settled, and is held where it is in doubt."""
+    run = desk.run(3)
+    desk.every("INSERT INTO approval VALUES (?, '', 'lan', 0, 'an', 1, '')", run)
+    worker = desk.worker(run)
+    (first,) = desk.ledger.claim(run, worker, 1)
+    desk.ledger.record([desk.intent(first.id, worker)], [])
+    assert desk.ledger.approvals.void(run, "the sheet")
+    assert book.expire(run, "too late") == 2
+    assert desk.ledger.get_run(run).state is RunState.AWAITING
+    if is_in_doubt:
+        desk.ledger.release(worker)
+        book.expire(run, "too late")
+        assert desk.ledger.get_run(run).state is RunState.HELD
+        desk.ledger.doubts.settle(run, State.PRESUMED)
+    else:
+        desk.ledger.record([], [desk.result(first.id, worker_id=worker)])
+        book.expire(run, "too late")
+    assert desk.ledger.get_run(run).state is RunState.FINISHED
+
+
 def test_deciding_is_written_down(ledger_path, clock):
     """Who scheduled, paused, ran and removed, in the audit log."""
     with Ledger.open(ledger_path, clock=clock, actor="lan@office") as ledger:
