@@ -195,8 +195,18 @@ class Schedules:
                 (FiringState.SKIPPED, note, self._clock(), campaign, FiringState.ASKED, before),
             )
 
-    def take(self, worker_id: int, limit: int = 1_000_000) -> list[Firing]:
-        """Occurrences that are due, and that no other living worker is starting: now yours."""
+    def take(
+        self,
+        worker_id: int,
+        limit: int = 1_000_000,
+        *,
+        starting: Collection[tuple[str, str]] | None = None,
+    ) -> list[Firing]:
+        """Occurrences that are due, and that no other living worker is starting: now yours.
+
+        `starting` are those that you are starting (campaign and occurrence), where you know: what
+        else is yours could not be given back, and is due as before. None: all that is yours.
+        """
         with self._store.write() as db:
             now, here = self._clock(), socket.gethostname()
             rows = db.execute(
@@ -209,6 +219,7 @@ class Schedules:
                 for row in rows
                 if row[-1] is None
                 or (row[-1] != worker_id and claims.is_dead(db, row[-1], now, here))
+                or (row[-1] == worker_id and starting is not None and row[:2] not in starting)
             ][:limit]
             db.executemany(
                 "UPDATE firing SET worker_id = ? WHERE campaign = ? AND occurrence = ?",

@@ -13,6 +13,7 @@ If step X fails, what happens to whom?
     a run breaks off for another reason     it is tried again some minutes later, and told once
     the ledger is locked, the disk full     nothing is done until it can be written; told once
     a schedule's row is damaged             told once; the other schedules go on
+    anything else goes wrong                told once, and tried again; the others go on
     asked to stop                           what is on the wire is finished; what was begun goes on
                                             with the next start
     killed                                  the same, and the ledger says what was in doubt
@@ -25,6 +26,7 @@ import contextlib
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from notifier.errors import LedgerError, NotifierError, RelayUnreachable
@@ -106,6 +108,8 @@ class Server:
         self._beat_at = self._told_at = self._seen_at = -1e18
         self._telling: asyncio.Task[None] | None = None
         self._trouble = ""
+        #: What is wrong with a campaign's schedule, as it was told.
+        self._odd: dict[str, str] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; what is on the wire is finished then."""
@@ -125,15 +129,17 @@ class Server:
             await self._end()
 
     async def look(self) -> None:
-        """Do what is due now."""
-        try:
-            await in_thread(self._plan)
-            await self._start_due()
-            await self._deliver_due()
-        except LedgerError as exc:
-            self._tell_once(f"{exc.message} {exc.next_step}".strip())
-        else:
-            self._trouble = ""
+        """Do what is due now. Nothing that goes wrong with it ends the serving."""
+        trouble = ""
+        for step in (partial(in_thread, self._plan), self._start_due, self._deliver_due):
+            try:
+                await step()
+            except LedgerError as exc:
+                trouble = f"{exc.message} {exc.next_step}".strip()
+                break
+            except Exception as exc:  # noqa: BLE001 - the other steps are about other things
+                trouble = _spell(exc)
+        self._tell_once(trouble)
         self._tell_operator()
 
     async def _rest(self) -> None:
@@ -171,13 +177,13 @@ class Server:
         rows = {row.campaign: row for row in self._ledger.schedules.every()}
         for campaign in self._known.keys() - rows.keys():
             del self._known[campaign]
-        for campaign, row in rows.items():
-            known = self._known.get(campaign)
-            if known is None or known.row != row:
-                known = self._known[campaign] = self._read(row)
-            if known.plan and known.next_at is not None and known.next_at <= now:
-                self._note_due(known.plan, now)
-                known.next_at = self._next(known.plan)
+        for row in rows.values():
+            try:
+                self._plan_one(row, now)
+            except LedgerError:
+                raise
+            except Exception as exc:  # noqa: BLE001 - one schedule never stops the others
+                self._tell_odd(row.campaign, exc)
         if self._alarms is not None:
             self._alarms.set_all(
                 {
@@ -186,6 +192,14 @@ class Server:
                     if known.next_at is not None
                 }
             )
+
+    def _plan_one(self, row: Planned, now: float) -> None:
+        known = self._known.get(row.campaign)
+        if known is None or known.row != row:
+            known = self._known[row.campaign] = self._read(row)
+        if known.plan and known.next_at is not None and known.next_at <= now:
+            self._note_due(known.plan, now)
+            known.next_at = self._next(known.plan)
 
     def _read(self, row: Planned) -> _Known:
         try:
@@ -218,7 +232,8 @@ class Server:
         room = MOST_STARTS - len(self._starting)
         if room <= 0:
             return
-        for firing in await in_thread(self._ledger.schedules.take, self._worker_id, room):
+        take = partial(self._ledger.schedules.take, starting=frozenset(self._starting))
+        for firing in await in_thread(take, self._worker_id, room):
             task = asyncio.create_task(self._start(firing))
             self._starting[firing.campaign, firing.occurrence] = task
 
@@ -273,6 +288,8 @@ class Server:
             raise
         except NotifierError as exc:
             self._put_off(run, exc.message, LONG_WAIT)
+        except Exception as exc:  # noqa: BLE001 - one run never stops the others
+            self._put_off(run, _spell(exc), LONG_WAIT)
 
     def _is_due(self, run: OpenRun, now: float) -> bool:
         """Whether something of the run can be sent now, and nobody else is sending it."""
@@ -289,7 +306,9 @@ class Server:
             raise
         except NotifierError as exc:
             self._put_off(run, f"{exc.message} ({exc.where})", LONG_WAIT)
-            return False
+        except Exception as exc:  # noqa: BLE001 - one run never stops the others
+            self._put_off(run, _spell(exc), LONG_WAIT)
+        return False
 
     async def _deliver(self, run: OpenRun) -> None:
         try:
@@ -301,7 +320,7 @@ class Server:
         except NotifierError as exc:
             self._put_off(run, f"{exc.message} {exc.next_step}".strip(), LONG_WAIT)
         except Exception as exc:  # noqa: BLE001 - one run never stops the others
-            self._put_off(run, f"{type(exc).__name__}: {exc}", LONG_WAIT)
+            self._put_off(run, _spell(exc), LONG_WAIT)
         else:
             self._later.pop(run.id, None)
             with contextlib.suppress(NotifierError):
@@ -329,10 +348,20 @@ class Server:
             self._told_at = self._clock()
             self._telling = asyncio.create_task(in_thread(self._office.tell))
 
+    def _tell_odd(self, campaign: str, exc: Exception) -> None:
+        told = f"{campaign}: {_spell(exc)}"
+        if self._odd.get(campaign) != told:
+            self._odd[campaign] = told
+            self._log(told)
+
     def _tell_once(self, trouble: str) -> None:
-        if trouble != self._trouble:
-            self._trouble = trouble
+        if trouble and trouble != self._trouble:
             self._log(trouble)
+        self._trouble = trouble
+
+
+def _spell(exc: Exception) -> str:
+    return f"{type(exc).__name__}: {exc}"
 
 
 def _call(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:

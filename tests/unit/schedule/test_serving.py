@@ -342,6 +342,53 @@ def test_a_ledger_that_locks_while_a_run_is_begun_leaves_the_occurrence_due(desk
     assert desk.states() == {("grades", "2027-01-15T07:00"): FiringState.BEGUN}
 
 
+def test_what_could_not_be_given_back_is_started_all_the_same(desk, monkeypatch):
+    """The ledger stays locked for longer than a try takes, and nobody needs to start anew."""
+    desk.plan(at="2027-01-15T07:00:00")
+    locked = LedgerError("The ledger is locked by another program.")
+    desk.office.troubles["grades"] = locked
+
+    def give_back(*_names):
+        raise locked
+
+    monkeypatch.setattr(desk.ledger.schedules, "give_back", give_back)
+    desk.clock.now += 7 * 3600
+    desk.look()
+    desk.office.troubles.clear()
+    desk.look()
+    assert desk.states() == {("grades", "2027-01-15T07:00"): FiringState.BEGUN}
+
+
+@pytest.mark.parametrize("broken", ["hours", "expire"])
+def test_a_mistake_about_one_run_stops_no_other_and_not_the_serving(desk, monkeypatch, broken):
+    """It is told once and tried again later."""
+    bad = make_run(desk.ledger, "bad", not_after=BEGUN - 1 if broken == "expire" else None)
+    good = make_run(desk.ledger, "good")
+    does = getattr(desk.office, broken)
+
+    def fails(asked):
+        if asked == "bad" or getattr(asked, "id", 0) == bad.id:
+            raise ZeroDivisionError("bug")
+        return does(asked)
+
+    monkeypatch.setattr(desk.office, broken, fails)
+    desk.look(3)
+    assert desk.office.delivered == [good.id]
+    assert sum("bug" in line for line in desk.log) == 1
+
+
+def test_a_mistake_about_one_schedule_stops_no_other_and_not_the_serving(desk):
+    """An instant beyond all calendars, say; told once."""
+    desk.ledger.schedules.put(
+        "bad", json.dumps({"at": "9999-12-31 23:00", "begun": BEGUN}), "Etc/GMT+12"
+    )
+    desk.plan("good", at="2027-01-15T07:00:00")
+    desk.clock.now += 7 * 3600
+    desk.look(3)
+    assert desk.office.started == [("good", "2027-01-15T07:00")]
+    assert sum(line.startswith("bad: ") for line in desk.log) == 1
+
+
 def test_the_operator_is_told_now_and_then(desk):
     """Once a minute, and after each run."""
     desk.look(3)
