@@ -51,6 +51,7 @@ class Keeping:
         """Take their personal content away, run by run; `told` hears of deliveries done."""
         for it in runs:
             purge.purge(self._store, it.id, now=self._clock(), actor=self._actor, told=told)
+            purge.rest()
 
     def is_being_sent(self) -> bool:
         """Whether a process is sending anything at this moment."""

@@ -7,9 +7,9 @@
             and the template's text, the audit log
 
 Only runs that have ended go: finished or cancelled, with nothing on the wire. First the run is
-marked, which is when it counts as purged; then its deliveries follow some thousand at a time, so
-that whoever sends meanwhile waits a moment and the log stays small. If it is killed in the middle,
-the next purge goes on with it; `ledger check` tells.
+marked, which is when it counts as purged; then its deliveries follow some thousand at a time, with
+gaps in which others have their turn: whoever sends meanwhile waits a moment, and the log stays
+small. If it is killed in the middle, the next purge goes on with it; `ledger check` tells.
 
 Freed bytes are overwritten (`secure_delete`), but pages are moved about meanwhile, and the log has
 them as they were: gone for good they are after `compact`, which writes the file anew without them
@@ -20,11 +20,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notifier.errors import LedgerError
 from notifier.ledger import audit, connection
+from notifier.ledger.enrolment import GAP
 from notifier.locale import _
 from notifier.model import RunState
 
@@ -124,10 +126,16 @@ def purge(
             return
     while count := _step(store, _erase_some, run_id):
         told(count)
+        rest()
     while _step(store, _drop_rejections, run_id):
-        pass
+        rest()
     with store.write() as db:
         drop_orphans(db)
+
+
+def rest() -> None:
+    """Let others write: one transaction right after the other keeps them from it for good."""
+    time.sleep(GAP)
 
 
 def overwrite(store: Store) -> None:

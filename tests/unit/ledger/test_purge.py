@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
+from types import SimpleNamespace
+
 import pytest
 
 from notifier.errors import LedgerError, UsageError
-from notifier.ledger import purge
+from notifier.ledger import connection, purge
 from notifier.ledger.check import check
 from notifier.ledger.documents import document
 from notifier.model import RunState, State
@@ -19,6 +22,12 @@ SECRETS = (
     b"nobody@nowhere",
     b"said the relay",
 )
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch):
+    """Nobody else wants to write here."""
+    monkeypatch.setattr(purge, "GAP", 0.0)
 
 
 @pytest.fixture
@@ -142,6 +151,22 @@ def test_a_purge_that_is_cut_off_goes_on(old, monkeypatch):
     assert [it.id for it in _purge(old).runs] == [1]
     assert check(old.ledger.path, now=old.clock()).findings == ()
     assert old.one("SELECT count(*) FROM audit WHERE action = 'purge'") == (1,)
+
+
+def test_others_have_their_turn_between_its_steps(old, monkeypatch):
+    """SQLite lets nobody in between two transactions that follow each other at once."""
+    monkeypatch.setattr(purge, "BATCH", 2)
+    turns = []
+
+    def sleep(seconds):
+        with contextlib.closing(connection.connect(old.ledger.path)) as other:
+            other.execute("PRAGMA busy_timeout = 0")
+            other.execute("BEGIN IMMEDIATE")
+        turns.append(seconds)
+
+    monkeypatch.setattr(purge, "time", SimpleNamespace(sleep=sleep))
+    _purge(old)
+    assert turns == [purge.GAP] * 4  # three deliveries, a rejection, the run
 
 
 def test_nobody_of_a_purged_run_is_sent_to_again(old):
