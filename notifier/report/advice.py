@@ -56,8 +56,8 @@ _TABLE: dict[Cause, tuple[str, str]] = {
     Cause.DOMAIN_NOT_FOUND: (
         N_("No such mail domain"),
         N_(
-            "Look for a slip of the pen after the @ sign, correct it in the sheet, then send to those "
-            "concerned alone: notifier send CAMPAIGN --only changed."
+            "Look for a slip of the pen after the @ sign, correct it in the sheet, then send to "
+            "those concerned alone: notifier send CAMPAIGN --only changed."
         ),
     ),
     Cause.BAD_ADDRESS: (
