@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer  # noqa: TC002 - typer reads annotations when it builds
@@ -134,9 +135,12 @@ class WorkspaceOffice:
         """Send what is due of it, with a connection to the ledger of its own."""
         from notifier.cli.deliver import make_job
         from notifier.delivery.engine import deliver
+        from notifier.schedule.serving import in_thread
 
         with self.session.ledger() as ledger:
-            job = replace(make_job(self.session, ledger, run_id, waits=False), pauses=False)
+            # In a thread: what an approval was given for is read and compared, sheet and files.
+            job = await in_thread(partial(make_job, waits=False), self.session, ledger, run_id)
+            job = replace(job, pauses=False)
             name = f"{job.run.campaign} {job.run.occurrence}"
             log(_("{name}: run {run} is being sent.").format(name=name, run=run_id))
             return await deliver(job, ledger, stop=stop)
