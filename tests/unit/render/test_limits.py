@@ -93,9 +93,25 @@ def test_each_message_has_the_whole_allowance():
 def test_the_clock_is_the_one_given():
     """Time is up when the given clock says so."""
     now = [0.0]
-    budget = Budget(1.0, 100, clock=lambda: now[0])
+    budget = Budget(1.0, 100, clock=lambda: now[0], worked=lambda: now[0])
     budget.check_clock()
-    now[0] = 1.5
+    now[0] = 0.6
+    budget.check_clock()
+    now[0] = 1.2
+    with pytest.raises(OutOfBoundsError, match="1 seconds"):
+        budget.check_clock()
+
+
+def test_a_machine_that_slept_is_no_fault_of_the_templates():
+    """Only time in which the message was really being made counts."""
+    now, worked = [0.0], [0.0]
+    budget = Budget(1.0, 100, clock=lambda: now[0], worked=lambda: worked[0])
+    for _night in range(3):
+        now[0] += 30_000.0
+        worked[0] += 0.01
+        budget.check_clock()
+    now[0] += 0.6
+    worked[0] += 0.6
     with pytest.raises(OutOfBoundsError, match="1 seconds"):
         budget.check_clock()
 
@@ -117,10 +133,10 @@ def test_an_endless_output_ends_with_the_time():
             next(taken)
             yield ""
 
-    budget = Budget(1.0, 100, clock=lambda: now[0])
+    budget = Budget(1.0, 100, clock=lambda: now[0], worked=lambda: now[0])
     with pytest.raises(OutOfBoundsError, match="1 seconds"):
         budget.gather(pieces())
-    assert next(taken) <= 1_000 + SLICE
+    assert next(taken) <= 1_000 + 2 * SLICE
 
 
 def test_an_output_that_grows_ends_with_the_slice():
@@ -151,13 +167,15 @@ def test_the_length_counts_wherever_the_slices_end(count):
 def test_loops_over_what_is_there_draw_on_one_allowance(items):
     """Each counts at once with its length, and looks at the clock."""
     now = [0.0]
-    budget = Budget(1.0, 100, clock=lambda: now[0])
+    budget = Budget(1.0, 100, clock=lambda: now[0], worked=lambda: now[0])
     for _loop in range(MAX_TURNS // 1_001):
         assert budget.bounded(items) is items
     with pytest.raises(OutOfBoundsError, match="turn more"):
         budget.bounded(items)
     budget.begin()
-    now[0] = 1.5
+    now[0] = 0.6
+    budget.bounded(items)
+    now[0] = 1.2
     with pytest.raises(OutOfBoundsError, match="1 seconds"):
         budget.bounded(items)
 
