@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from notifier.delivery.enrol import Survey
     from notifier.delivery.line import Route
     from notifier.delivery.occurrence import Choice
-    from notifier.ledger.ledger import Run
+    from notifier.ledger.ledger import Ledger, Run
     from notifier.ledger.reports import RunSummary
     from notifier.model import Rate
 
@@ -39,6 +39,8 @@ class Plan:
     selection: Selection | None = None
     #: Why the number of recipients is asked about first; None: it is as usual.
     surprise: GuardError | None = None
+    #: The campaign's latest run before anything was looked at; 0: there was none.
+    latest: int = 0
 
     @property
     def campaign(self) -> Campaign:
@@ -147,6 +149,7 @@ def make_plan(
     from notifier.delivery.occurrence import choose_occurrence
 
     selection = Selection(only) if only else None
+    latest = _find(session, campaign.name)
     if selection is None:
         found = examine(session, campaign, relay=relay)
     else:
@@ -175,7 +178,16 @@ def make_plan(
     repeated += ["--workspace", str(session.root)] if session.root else []
     is_new = selection is None and (run is None or run.state is RunState.ENROLLING)
     surprise = _find_surprise(session, found) if is_new else None
-    return Plan(found, routes, choice, run, tuple(repeated), selection, surprise)
+    return Plan(
+        found,
+        routes,
+        choice,
+        run,
+        tuple(repeated),
+        selection,
+        surprise,
+        latest.id if latest is not None else 0,
+    )
 
 
 def _find_surprise(session: Session, found: Examination) -> GuardError | None:
@@ -230,6 +242,27 @@ def _find(session: Session, reference: str) -> Run | None:
 def _summary(session: Session, run_id: int) -> RunSummary:
     with session.reader() as reader:
         return reader.summary(run_id)
+
+
+def check_latest(plan: Plan, ledger: Ledger) -> None:
+    """GuardError where a run was begun since it was looked up who has what.
+
+    It may have gone to the very people whom this correction is meant for.
+    """
+    if plan.run is not None or plan.selection is None or not plan.selection.repeats:
+        return
+    latest = ledger.find_run(plan.campaign.name)
+    if latest.id == plan.latest or latest.occurrence == plan.occurrence:
+        return
+    raise GuardError(
+        _("Run {run} of {campaign} was begun meanwhile; nothing was sent.").format(
+            run=latest.id, campaign=plan.campaign.name
+        ),
+        where=f"{latest.campaign}@{latest.occurrence}",
+        next_step=_("Look at it (notifier status {run}), then type the same command again.").format(
+            run=latest.id
+        ),
+    )
 
 
 def guard(plan: Plan) -> None:

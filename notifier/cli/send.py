@@ -13,7 +13,7 @@ from notifier.cli.console import print_json, say, suggest
 from notifier.cli.control import confirm
 from notifier.cli.dry_run import once_more, tell_dry_run
 from notifier.cli.hours import deadline_of
-from notifier.cli.planning import Plan, guard, make_plan
+from notifier.cli.planning import Plan, check_latest, guard, make_plan
 from notifier.cli.runs import next_steps, tell_summary
 from notifier.cli.session import Session, session_of
 from notifier.locale import N_, _, ngettext
@@ -155,6 +155,7 @@ def enrol_run(
             if plan.run.state is RunState.PAUSED:
                 ledger.resume(plan.run.id)
             return plan.run.id
+        check_latest(plan, ledger)
         run = enrol(
             ledger,
             plan.campaign,

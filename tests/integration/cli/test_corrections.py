@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from notifier.cli import planning
+
 HEADER = "Student ID,Student,Class,Parent,Parent's email,Note"
 PEOPLE = {
     "1": ["1", "Child An", "10A", "Parent 1", "an@home.example", ""],
@@ -104,6 +106,24 @@ def test_a_second_correction_on_the_same_day_is_another_run(notifier, office, se
     result = _only(notifier, "changed", "--live")
     assert result.data["occurrence"].endswith("-changed-2")
     assert _mailed(office, 3) == ["an@home.example"]
+
+
+def test_two_who_correct_at_once_mail_nobody_twice(notifier, office, sent, monkeypatch):
+    """One is done while the other still reads the sheet: that one is told, and nothing is sent."""
+    sent({"2": {1: "Child Bình"}})
+    examine, others = planning.examine, [("send", "notice", "--only", "changed", "--live")]
+
+    def slowly(*args, **more):
+        found = examine(*args, **more)
+        if others:
+            assert notifier(*others.pop()).code == 0
+        return found
+
+    monkeypatch.setattr(planning, "examine", slowly)
+    result = _only(notifier, "changed", "--live")
+    assert result.code == 2
+    assert "was begun meanwhile" in result.err
+    assert _mailed(office, 2) == ["binh@home.example"]
 
 
 def test_a_column_that_the_message_does_not_show_mails_nobody(notifier, sent):
