@@ -45,14 +45,19 @@ def main():
         else:
             context = multiprocessing.get_context("spawn")
             pool = stack.enter_context(context.Pool(options.jobs, _prepare))
+            stack.callback(pool.join)
+            stack.callback(pool.close)  # what has nothing to do any more ends by itself
             results = pool.imap_unordered(_one_round, jobs)
-        with contextlib.suppress(KeyboardInterrupt):  # what is known by then is told
+        try:
             for done, found in enumerate(results, 1):
                 account.add(found)
                 print(*found.faults, sep="\n", end="\n" if found.faults else "", flush=True)
                 if done % 10 == 0 and done < options.rounds:
                     seconds = time.monotonic() - began
                     print(f"{done} of {options.rounds} rounds, {seconds:.0f} s", flush=True)
+        except KeyboardInterrupt:  # what is known by then is told
+            if options.jobs > 1:
+                pool.terminate()
     print(*table(account, seed, time.monotonic() - began), sep="\n")
     return 0 if account.is_clean else 1
 
