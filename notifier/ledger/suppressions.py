@@ -26,7 +26,8 @@ SELECT d.id, d.run_id, d.state FROM (
     SELECT delivery_id FROM mailbox WHERE address IN (SELECT value FROM json_each(?1))
     UNION SELECT p.delivery_id FROM run r CROSS JOIN recipient p ON p.run_id = r.id
         WHERE r.enrolled_at IS NULL AND fold(p.address) IN (SELECT value FROM json_each(?1))
-) found CROSS JOIN delivery d ON d.id = found.delivery_id WHERE d.state IN (?2, ?3)
+) found CROSS JOIN delivery d ON d.id = found.delivery_id
+WHERE d.state IN (?2, ?3, ?4)
 """
 
 
@@ -34,7 +35,7 @@ def add(db: sqlite3.Connection, address: str, reason: str, source: str, now: flo
     """Suppress the address; True where it was not yet. The first reason is kept.
 
     What waits for it in any run is suppressed too, and a run that waited for nothing else is
-    finished; what is on its way already goes out. Whoever was forgotten stays so: suppressed,
+    finished; what is on the wire already goes out. Whoever was forgotten stays so: suppressed,
     without the address being written down.
     """
     address = address.strip()
@@ -70,11 +71,14 @@ def add_all(
 
 
 def _sweep(db: sqlite3.Connection, folded: Sequence[str], now: float) -> None:
-    waiting = db.execute(_WAITING, (json.dumps(folded), State.PENDING, State.DEFERRED)).fetchall()
+    # What is claimed is taken from its worker, whose intent is refused then: given back instead,
+    # it would be due again, and go out.
+    states = (State.PENDING, State.DEFERRED, State.CLAIMED)
+    waiting = db.execute(_WAITING, (json.dumps(folded), *states)).fetchall()
     for delivery_id, run_id, prior in waiting:
         db.execute(
-            "UPDATE delivery SET state = ?, cause = ?, next_attempt_at = NULL, changed_at = ?"
-            " WHERE id = ?",
+            "UPDATE delivery SET state = ?, cause = ?, next_attempt_at = NULL, worker_id = NULL,"
+            " changed_at = ? WHERE id = ?",
             (State.SUPPRESSED, Cause.SUPPRESSED, now, delivery_id),
         )
         runs.shift(db, run_id, State(prior), State.SUPPRESSED, 1)

@@ -79,6 +79,7 @@ BY_LEDGER: frozenset[tuple[State, State]] = frozenset(
         *((state, State.PENDING) for state in (State.BOUNCED, State.DEFERRED)),
         (State.PENDING, State.SUPPRESSED),
         (State.DEFERRED, State.SUPPRESSED),
+        (State.CLAIMED, State.SUPPRESSED),
     }
 )
 

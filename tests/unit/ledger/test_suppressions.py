@@ -5,7 +5,7 @@ import pytest
 from notifier.ledger.ledger import NewRun
 from notifier.model import Recipient, RunState, State
 
-from .conftest import people, rejection
+from .conftest import check_sums, people, rejection
 
 
 def test_a_suppression_is_kept_as_it_was_first_given(desk):
@@ -28,6 +28,19 @@ def test_whoever_is_suppressed_meanwhile_is_not_mailed(desk):
     assert desk.ledger.counts(run_id) == {State.PENDING: 2, State.SUPPRESSED: 1}
     claimed = desk.ledger.claim(run_id, desk.worker(run_id), 10)
     assert [it.address for it in claimed] == ["p0@parents.example", "p2@parents.example"]
+
+
+def test_whoever_is_suppressed_while_a_worker_holds_them_is_not_mailed(desk):
+    """Its intent is refused; nor are they due again when the worker gives back what it held."""
+    run_id = desk.run(2)
+    worker = desk.worker(run_id)
+    desk.ledger.claim(run_id, worker, 10)
+    desk.ledger.suppress("p1@parents.example")
+    assert desk.submit([1, 2], worker) == {2}
+    desk.settle(1, worker_id=worker)
+    desk.ledger.release(worker)
+    assert desk.ledger.counts(run_id) == {State.ACCEPTED: 1, State.SUPPRESSED: 1}
+    check_sums(desk)
 
 
 @pytest.mark.parametrize("is_paused", [False, True])
