@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
 
-from notifier.ledger import alerts, runs
+from notifier.ledger import alerts, audit, runs
 from notifier.model import Cause, RunState, State
 
 if TYPE_CHECKING:
@@ -72,9 +72,10 @@ class Trouble:
 class Brakes:
     """The ledger's door for it; each call is one transaction."""
 
-    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float], actor: str = "") -> None:
         self._store = store
         self._clock = clock
+        self._actor = actor
 
     def since_stop(self, run_id: int, by_cause: bool = False) -> Tally | None:  # noqa: FBT001, FBT002 - passed on by Writer.call
         """What came of the run since it was last stopped; None: it is not to be stopped any more.
@@ -144,6 +145,17 @@ class Brakes:
                 " ON CONFLICT (run_id) DO UPDATE SET is_off = 1",
                 (run_id, self._clock()),
             )
+            audit.note(db, self._actor, "ignore stop_if", f"run {run_id}", {}, self._clock())
+
+
+def lower(db: sqlite3.Connection, run_id: int) -> None:
+    """What is sent again is no part of what was counted when the run stopped: it counts anew."""
+    row = _row(db, run_id)
+    if row is None or row[1]:
+        return
+    now = _tally(db, run_id, by_cause=True).counts
+    counts = {word: min(n, now.get(word, 0)) for word, n in json.loads(row[0]).items()}
+    db.execute("UPDATE brake SET counts = ? WHERE run_id = ?", (json.dumps(counts), run_id))
 
 
 def _row(db: sqlite3.Connection, run_id: int) -> tuple[str, int] | None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from notifier.errors import UsageError
-from notifier.ledger import audit, runs
+from notifier.ledger import audit, brakes, runs
 from notifier.ledger.statements import BARRED
 from notifier.locale import _
 from notifier.model import Cause, RunState, Stage, State
@@ -194,6 +194,7 @@ class Doubts:
         with self._store.write() as db:
             now = self._clock()
             found = settle(db, run_id, after, deliveries=deliveries, addresses=addresses, now=now)
+            brakes.lower(db, run_id)
             if found.count:
                 detail = {"to": str(after), "count": found.count}
                 audit.note(db, by, "doubt", f"run {run_id}", detail, now)

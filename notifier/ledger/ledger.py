@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from notifier.ledger import (
     approvals,
     audit,
+    brakes,
     claims,
     connection,
     enrolment,
@@ -32,8 +33,6 @@ from notifier.ledger import (
     suppressions,
 )
 from notifier.ledger.alerts import Alerts
-from notifier.ledger.approvals import Approvals
-from notifier.ledger.brakes import Brakes
 from notifier.ledger.documents import Documents
 from notifier.ledger.doubts import Doubts
 from notifier.ledger.keeping import Keeping
@@ -93,8 +92,8 @@ class Ledger:
         self.doubts = Doubts(store, clock)
         self.traffic = Traffic(store, clock)
         self.documents = Documents(store)
-        self.approvals = Approvals(store, clock)
-        self.brakes = Brakes(store, clock)
+        self.approvals = approvals.Approvals(store, clock)
+        self.brakes = brakes.Brakes(store, clock, actor)
         self.alerts = Alerts(store, clock)
         self.schedules = Schedules(store, clock, actor)
         self.keeping = Keeping(store, clock, actor)
@@ -269,9 +268,9 @@ class Ledger:
         with self._store.write() as db:
             chosen, narrowed = sorted(states), list(addresses)
             count = runs.retry(db, run_id, chosen, narrowed, self._clock())
+            brakes.lower(db, run_id)
             of = {"of": audit.marks(db, narrowed)} if narrowed else {}
-            told = {"count": count, "states": chosen, **of}
-            self._note(db, "retry", f"run {run_id}", told)
+            self._note(db, "retry", f"run {run_id}", {"count": count, "states": chosen, **of})
             return count
 
     def finish_if_done(self, run_id: int) -> RunState:

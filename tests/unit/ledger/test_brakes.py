@@ -57,11 +57,25 @@ def test_of_two_that_stop_it_one_does(desk):
     assert len(desk.ledger.alerts.newest()) == 1
 
 
+def test_what_is_sent_again_and_refused_again_counts(desk):
+    """A whole run that was retried, and is refused anew, stops as it did before."""
+    run, brakes = desk.run(4), desk.ledger.brakes
+    _refuse(desk, run, 3)
+    brakes.stop(run, "too many", kind="paused", text="Run stopped")
+    assert desk.ledger.retry(run, [State.REFUSED]) == 3
+    desk.ledger.resume(run)
+    _refuse(desk, run, 3)
+    found = brakes.since_stop(run, by_cause=True)
+    assert (found.counts["refused"], found.counts["no_such_mailbox"]) == (3, 3)
+
+
 def test_a_run_may_go_on_whatever_comes(desk):
     """For good: it survives another start."""
     run, brakes = desk.run(2), desk.ledger.brakes
     assert brakes.since_stop(run) is not None
     brakes.take_off(run)
+    noted = desk.one("SELECT action, subject FROM audit ORDER BY id DESC")
+    assert noted == ("ignore stop_if", f"run {run}")
     assert brakes.since_stop(run) is None
     assert brakes.stop(run, "by another process", kind="paused", text="1")
     desk.ledger.resume(run)
