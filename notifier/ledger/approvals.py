@@ -24,7 +24,7 @@ from notifier.model import RunState
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from notifier.ledger.connection import Store
     from notifier.ledger.records import Run
@@ -68,16 +68,43 @@ def seal(db: sqlite3.Connection, run_id: int) -> str:
 
 
 def ask(db: sqlite3.Connection, run_id: int, by: str, now: float) -> None:
-    """Write down that somebody asks for the run; once, in the enrolment's last transaction."""
+    """Write down that somebody asks for the run; once, in the enrolment's last transaction.
+
+    `by` enrolled it. A planned occurrence is asked for by whoever planned it: the account that
+    serves is nobody's other person.
+    """
     if runs.get(db, run_id).state is not RunState.AWAITING:
         return  # another process enrolled the same rows, and was quicker
-    digest = seal(db, run_id)
+    digest, asker = seal(db, run_id), _planner(db, run_id) or by
     db.execute(
         "INSERT INTO approval (run_id, digest, asked_by, asked_at, note) VALUES (?, ?, ?, ?, '')"
         " ON CONFLICT (run_id) DO NOTHING",
-        (run_id, digest, by, now),
+        (run_id, digest, asker, now),
     )
-    audit.note(db, by, "ask", f"run {run_id}", {"digest": digest}, now)
+    told = {"digest": digest} | ({"planned_by": asker} if asker != by else {})
+    audit.note(db, by, "ask", f"run {run_id}", told, now)
+
+
+def _planner(db: sqlite3.Connection, run_id: int) -> str:
+    row = db.execute(
+        "SELECT s.by FROM run r JOIN schedule s ON s.campaign = r.campaign"
+        " WHERE r.id = ? AND r.due_at IS NOT NULL",
+        (run_id,),
+    ).fetchone()
+    return "" if row is None else str(row[0])
+
+
+def unbroken(db: sqlite3.Connection, runs: Iterable[int]) -> list[int]:
+    """Those of the runs whose approval is of what the ledger holds: see `reseal`."""
+    found = [(run_id, find(db, run_id)) for run_id in runs]
+    return [it for it, approval in found if approval and approval.digest == seal(db, it)]
+
+
+def reseal(db: sqlite3.Connection, runs: Iterable[int]) -> None:
+    """A person was forgotten, and their files with them: the others' messages are as they were."""
+    db.executemany(
+        "UPDATE approval SET digest = ? WHERE run_id = ?", [(seal(db, it), it) for it in runs]
+    )
 
 
 def find(db: sqlite3.Connection, run_id: int) -> Approval | None:

@@ -117,6 +117,12 @@ def settle(
             where=_("run {run}").format(run=run_id),
             next_step=runs.begin_again(run.campaign, run.occurrence),
         )
+    if run.purged_at is not None and after is State.PENDING:
+        raise UsageError(
+            _("Its recipients were purged: nobody knows any more who they were."),
+            where=_("run {run}").format(run=run_id),
+            next_step=f"notifier status {run_id}",
+        )
     chosen = _chosen(db, run_id, deliveries, addresses)
     barred = _barred(db, chosen) if after is State.PENDING else set()
     count = _move(db, run_id, [it for it in chosen if it not in barred], after, now)

@@ -14,7 +14,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from notifier.errors import UsageError
-from notifier.ledger import audit, dossier, purge, runs
+from notifier.ledger import approvals, audit, dossier, purge, runs
 from notifier.ledger.traces import Eraser
 from notifier.locale import _
 from notifier.model import Cause, State
@@ -98,9 +98,11 @@ def _erase(db: sqlite3.Connection, found: Dossier) -> None:
             (eraser.without(note.text), note.text),
         )
     db.executemany("DELETE FROM suppression WHERE folded = ?", [(it,) for it in found.addresses])
+    sealed = approvals.unbroken(db, sorted({it.run_id for it in found.files}))
     db.executemany(
         "DELETE FROM run_document WHERE run_id = ? AND role = ? AND name = ?", found.files
     )
+    approvals.reseal(db, sealed)
     purge.drop_orphans(db)
 
 

@@ -153,6 +153,30 @@ def test_enrolling_again_asks_once(waiting, clock):
     assert ledger.approvals.find(run) == before
 
 
+def test_a_planned_occurrence_is_asked_for_by_whoever_planned_it(ledger_path, clock):
+    """The account that serves is nobody's other person: who planned it can't let it go."""
+    with Ledger.open(ledger_path, clock=clock, actor=ASKER) as ledger:
+        ledger.schedules.put("grades", "{}", "UTC")
+    with Ledger.open(ledger_path, clock=clock, actor="serve@office") as ledger:
+        for occurrence, due_at, asker in (
+            ("07:00", clock(), ASKER),
+            ("hand", None, "serve@office"),
+        ):
+            run = ledger.start_run(NewRun("grades", occurrence, "Marks", "main", due_at=due_at))
+            ledger.enrol(run.id, people(1), ())
+            ledger.finish_enrolment(run.id, rows=1, asks=True)
+            assert ledger.approvals.find(run.id).asked_by == asker
+        with pytest.raises(UsageError, match="somebody else"):
+            ledger.approvals.approve(1, by=ASKER)
+        (entry,) = _entries(ledger, "ask")[:1]
+        assert (entry.actor, entry.detail["planned_by"]) == ("serve@office", ASKER)
+
+
+def _entries(ledger, action):
+    with ledger.keeping.entries() as found:
+        return [it for it in found if it.action == action]
+
+
 def test_each_step_is_in_the_audit_log(waiting):
     """Asked, approved, void: who and what."""
     ledger, run = waiting

@@ -128,6 +128,24 @@ def test_what_waits_for_them_is_not_sent(desk):
     assert desk.ledger.get_run(run_id).state is RunState.FINISHED
 
 
+def test_an_approval_holds_for_the_others_still(desk):
+    """Their own file goes; what anybody else was approved for is what it was."""
+    run = desk.ledger.start_run(NewRun("grades", "1", "", "main"))
+    desk.ledger.enrol(
+        run.id, [Recipient(n, f"HS{n}", f"p{n}@x.example", "P", {}) for n in (1, 22)], []
+    )
+    desk.ledger.documents.keep(
+        run.id, [document("file", f"data/HS{n}.pdf", b"%d" % n) for n in (1, 22)]
+    )
+    desk.ledger.finish_enrolment(run.id, rows=2, asks=True)
+    desk.ledger.keeping.forget(Person(("p1@x.example",)))
+    assert desk.every("SELECT name FROM run_document") == [("data/HS22.pdf",)]
+    desk.ledger.approvals.approve(run.id, by="somebody@else")
+    desk.every("UPDATE approval SET digest = 'x', approved_at = NULL")
+    desk.ledger.keeping.forget(Person(("p22@x.example",)))
+    assert desk.one("SELECT digest FROM approval") == ("x",)
+
+
 def test_what_is_being_sent_keeps_them_for_the_moment(desk):
     """Nothing is changed; a minute later it is done."""
     run_id = desk.run(2)

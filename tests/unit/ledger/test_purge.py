@@ -176,6 +176,14 @@ def test_nobody_of_a_purged_run_is_sent_to_again(old):
         old.ledger.retry(1, [State.REFUSED])
 
 
+def test_nobody_in_doubt_of_a_purged_run_is_sent_to_again(old):
+    """Not even while the purge is on its way, and their addresses are still there."""
+    old.every("UPDATE run SET purged_at = 1.0 WHERE id = 1")
+    with pytest.raises(UsageError, match="purged"):
+        old.ledger.doubts.settle(1, State.PENDING)
+    assert old.ledger.doubts.settle(1, State.PRESUMED).count == 0
+
+
 def test_whether_somebody_sends_is_known(desk):
     """The file is written anew only while nobody does."""
     run_id = desk.run(1)
