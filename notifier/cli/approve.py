@@ -71,8 +71,10 @@ def approve(  # noqa: PLR0917 - Typer's parameters are the command's
 def tell_awaiting(session: Session, run_id: int, *, as_json: bool) -> int:
     """Say that a run waits for somebody else's word, and whose question it is."""
     from notifier.cli.deliver import telling
+    from notifier.delivery import events
 
     with session.ledger() as ledger, telling(session, ledger):
+        events.tell_awaiting(ledger, run_id)  # whoever enrolled it may have been killed before
         approval = ledger.approvals.find(run_id)
     with session.reader() as reader:
         summary = reader.summary(run_id)

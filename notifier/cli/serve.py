@@ -189,11 +189,13 @@ class WorkspaceOffice:
 
 
 def _begun(ledger: Ledger, run_id: int) -> Started:
+    from notifier.delivery.events import tell_awaiting
     from notifier.ledger.schedules import FiringState
     from notifier.schedule.office import Started
 
     run = ledger.get_run(run_id)
     if run.state is RunState.AWAITING:
+        tell_awaiting(ledger, run_id)  # whoever enrolled it may have been killed before
         note = _("run {run} waits for approval: notifier approve {run}").format(run=run_id)
     else:
         count = sum(ledger.counts(run_id).values())

@@ -7,7 +7,8 @@ If step X fails, what happens to whom?
 
     a job's row is damaged       it is taken away, and set anew with the next look at the schedules
     somebody else serves as well both wake; the firing's row decides who starts the run
-    the ledger is locked         the job stays, and is looked at again some seconds later
+    the ledger is locked         the job stays, and is looked at again some seconds later; locked
+                                 at the start, nothing rings
     the alarm never rings        whoever serves looks at the clock itself, once a second
 
 What is read back is trusted with nothing: only the kinds of value that a job of ours is made of are
@@ -138,6 +139,13 @@ class _LedgerJobs(SQLAlchemyJobStore):  # type: ignore[misc]  # APScheduler 3 ha
         # Nothing of a job is worth a sync of its own: it is set anew from the schedules.
         event.listen(engine, "connect", _tune)
         super().__init__(engine=engine)
+
+    def start(self, scheduler: BackgroundScheduler, alias: str) -> None:
+        """Without its table, nothing rings: it was locked, or another one just made it."""
+        try:
+            super().start(scheduler, alias)
+        except SQLAlchemyError:
+            self._logger.debug("the table of alarms could not be made")
 
     def get_next_run_time(self) -> datetime | None:
         try:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import pickle
 import sqlite3
 import threading
@@ -8,6 +9,7 @@ import time
 import pytest
 
 from notifier.ledger.ledger import Ledger
+from notifier.schedule import alarms as alarms_file
 from notifier.schedule.alarms import Alarms, ring
 
 
@@ -121,6 +123,16 @@ def test_two_on_one_ledger_take_nothing_from_each_other(path, make_alarms):
         two.rang.clear()
         first.set_all({})
         second.set_all({})
+
+
+def test_a_ledger_that_is_locked_at_the_start_ends_nothing(path, make_alarms, monkeypatch):
+    """Nor does another one that makes the table in the same instant: the clock is looked at."""
+    monkeypatch.setattr(alarms_file, "BUSY_SECONDS", 0.0)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        alarms = make_alarms(Bell())
+        alarms.set_all({"grades": time.time() + 3600})
+    alarms.set_all({"grades": time.time() + 7200})
 
 
 def test_nobody_listens_and_nothing_happens():
