@@ -160,13 +160,14 @@ def make_plan(
         selection.close(campaign)
     choice = choose_occurrence(
         campaign.name,
-        today=datetime.now(UTC).astimezone(session.zone).date(),
+        today=datetime.now(UTC).astimezone(session.zone_of(campaign)).date(),
         source_digest=found.survey.digest if found.survey else "",
         find=lambda reference: _find(session, reference),
         asked=occurrence or "",
         again=again,
         only=selection.word if selection else "",
         repeats=selection is not None and selection.repeats,
+        find_begun=lambda begin: _find_begun(session, campaign.name, begin),
     )
     run = _summary(session, choice.run.id) if choice.run else None
     if run is not None and not choice.is_over:
@@ -237,6 +238,13 @@ def _find(session: Session, reference: str) -> Run | None:
             return ledger.find_run(reference)
         except UsageError:
             return None
+
+
+def _find_begun(session: Session, campaign: str, begin: str) -> Run | None:
+    if not session.has_ledger():
+        return None
+    with session.ledger() as ledger:
+        return ledger.schedules.find_begun(campaign, begin)
 
 
 def _summary(session: Session, run_id: int) -> RunSummary:

@@ -11,7 +11,8 @@ What people do, and what must come of it:
     corrects twice on one day (`--only changed`)  two runs: each goes to those alone who don't have
                                                   it yet, so nobody gets it twice
     a scheduler fires twice                       it names the occurrence itself: one run
-    a schedule sent it today, somebody sends it   nothing is sent unasked, as above
+    a schedule sent it today, somebody sends it   nothing is sent unasked, as above; and so where
+                                                  a correction was sent since
 
 So the default occurrence is the local date, and not the date with a digest of the sheet: with the
 digest, one corrected cell would mail everybody a second time without a word. An unfinished run is
@@ -85,6 +86,7 @@ def choose_occurrence(
     again: bool = False,
     only: str = "",
     repeats: bool = False,
+    find_begun: Callable[[str], KnownRun | None] = lambda _begin: None,
 ) -> Choice:
     """The occurrence that `send` means.
 
@@ -92,7 +94,8 @@ def choose_occurrence(
     `find` looks up a run by `campaign` (its latest one) or `campaign@occurrence`. `asked` is a
     name that somebody gave; `again` asks for a new run whatever there was. `only` is said behind
     the date of a run that is not meant for everybody; with `repeats` a second one is a new run,
-    because whom it is meant for follows from what the first one did.
+    because whom it is meant for follows from what the first one did. `find_begun` looks up the
+    latest run whose occurrence begins like that.
 
     Raises GuardError where an older run of other content is unfinished and nobody said what is to
     become of it.
@@ -108,8 +111,9 @@ def choose_occurrence(
         return Choice(latest.occurrence, latest)
     if repeats:
         return Choice(free_occurrence(campaign, name, find), None)
-    if latest is not None and latest.occurrence.startswith(f"{name}T"):  # a schedule's, of today
-        return Choice(latest.occurrence, latest)
+    planned = find_begun(f"{name}T")  # a schedule's, of today
+    if planned is not None:
+        return Choice(planned.occurrence, planned)
     return Choice(name, find(f"{campaign}@{name}"))
 
 

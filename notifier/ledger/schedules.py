@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from notifier.ledger import audit, claims, deadlines
+from notifier.ledger import audit, claims, deadlines, runs
 from notifier.ledger.records import Sender
 from notifier.model import RunState, State
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from notifier.ledger.connection import Store
+    from notifier.ledger.records import Run
 
 
 class FiringState(StrEnum):
@@ -298,6 +299,16 @@ class Schedules:
                 OpenRun(number, campaign, occurrence, RunState(state), not_after, due_at, held)
                 for number, campaign, occurrence, state, not_after, due_at, held in rows
             ]
+
+    def find_begun(self, campaign: str, begin: str) -> Run | None:
+        """The campaign's latest run whose occurrence begins like that."""
+        with self._store.alone() as db:
+            row = db.execute(
+                "SELECT id FROM run WHERE campaign = ? AND substr(occurrence, 1, ?) = ?"
+                " ORDER BY id DESC LIMIT 1",
+                (campaign, len(begin), begin),
+            ).fetchone()
+            return runs.get(db, row[0]) if row is not None else None
 
     def last_digest(self, campaign: str, occurrence: str) -> str:
         """The sheet's digest of the campaign's latest run but this one; empty where none is known.

@@ -26,7 +26,11 @@ def _choose(*runs: Run, **options):
     if runs:
         by_name["grades"] = runs[-1]
     options = {"today": TODAY, "source_digest": "same"} | options
-    return choose_occurrence("grades", find=by_name.get, **options)
+
+    def find_begun(begin):
+        return next((it for it in reversed(runs) if it.occurrence.startswith(begin)), None)
+
+    return choose_occurrence("grades", find=by_name.get, find_begun=find_begun, **options)
 
 
 def test_the_first_sending_is_named_for_today():
@@ -59,6 +63,8 @@ def test_what_a_schedule_sent_today_is_not_sent_again_by_hand():
     sent = Run(4, "2027-01-15T07:00", RunState.FINISHED)
     assert _choose(sent).is_over
     assert _choose(sent, again=True).occurrence == "2027-01-15"
+    corrected = Run(5, "2027-01-15-changed", RunState.FINISHED)
+    assert _choose(sent, corrected).is_over
     yesterday = Run(4, "2027-01-14T07:00", RunState.FINISHED)
     assert _choose(yesterday).occurrence == "2027-01-15"
 

@@ -132,6 +132,16 @@ def test_an_old_question_is_over_when_a_later_occurrence_is_due(book):
     assert found["b"][0] is FiringState.ASKED
 
 
+def test_a_run_is_found_by_how_its_occurrence_begins(book, desk):
+    """The latest of a day, whatever was sent since; of that campaign alone."""
+    desk.run(1, occurrence="2027-01-15T07:00")
+    second = desk.run(1, occurrence="2027-01-15T12:00")
+    desk.run(1, occurrence="2027-01-15-changed")
+    desk.run(1, occurrence="2027-01-15T13:00", campaign="marks")
+    assert book.find_begun("grades", "2027-01-15T").id == second
+    assert book.find_begun("grades", "2027-01-16T") is None
+
+
 def test_open_runs_tell_what_they_wait_for(book, desk):
     """Active ones with what is due; what is over isn't told."""
     run, over = desk.run(2), desk.run(1, occurrence="over")
