@@ -1,7 +1,7 @@
 """Personal content of old runs goes; counts, states, times and digests stay.
 
     goes    addresses, names, keys, rows, Message-IDs, the words of replies, rejected rows, files
-            that messages were made from, alerts
+            that messages were made from, alerts; why older occurrences could not be begun
     stays   the run with its sums, how each delivery ended and when, reply codes, the message's
             digest (whoever brings a message can still be told that it was ours), the campaign's
             and the template's text, the audit log
@@ -163,7 +163,12 @@ def _mark(db: sqlite3.Connection, run_id: int, now: float, actor: str) -> bool:
     db.execute(
         "DELETE FROM run_document WHERE run_id = ? AND role IN ('file', 'manifest')", (run_id,)
     )
-    db.execute("DELETE FROM alert WHERE run_id = ?", (run_id,))
+    ended_at = columns[4]
+    # What failed before it had a run may repeat a cell or the name of a file; it is older still.
+    db.execute(
+        "DELETE FROM alert WHERE run_id = ? OR (run_id IS NULL AND at < ?)", (run_id, ended_at)
+    )
+    db.execute("UPDATE firing SET note = '' WHERE state = 'failed' AND at < ?", (ended_at,))
     db.execute("UPDATE approval SET note = '' WHERE run_id = ?", (run_id,))
     return True
 

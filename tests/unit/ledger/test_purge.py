@@ -9,6 +9,7 @@ from notifier.errors import LedgerError, UsageError
 from notifier.ledger import connection, purge
 from notifier.ledger.check import check
 from notifier.ledger.documents import document
+from notifier.ledger.schedules import Firing, FiringState
 from notifier.model import RunState, State
 
 from .conftest import rejection
@@ -151,6 +152,20 @@ def test_a_purge_that_is_cut_off_goes_on(old, monkeypatch):
     assert [it.id for it in _purge(old).runs] == [1]
     assert check(old.ledger.path, now=old.clock()).findings == ()
     assert old.one("SELECT count(*) FROM audit WHERE action = 'purge'") == (1,)
+
+
+def test_why_older_occurrences_failed_goes_with_it(old):
+    """It may repeat a cell; what is newer than the run stays."""
+    book, alerts = old.ledger.schedules, old.ledger.alerts
+    now = old.clock()
+    for days, name in ((101, "older"), (1, "newer")):
+        old.clock.now = now - days * DAY
+        book.note([Firing("g", name, old.clock(), FiringState.FAILED, f"no file K1.pdf, {name}")])
+        alerts.raise_once(name, "schedule", f"no file K1.pdf, {name}")
+    old.clock.now = now
+    _purge(old)
+    assert [it.text for it in alerts.newest()] == ["no file K1.pdf, newer"]
+    assert [it.note for it in book.firings()] == ["no file K1.pdf, newer", ""]
 
 
 def test_others_have_their_turn_between_its_steps(old, monkeypatch):
