@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Started:
     """What starting an occurrence came to."""
 
-    #: BEGUN, SKIPPED, or FAILED.
+    #: BEGUN, SKIPPED, ASKED or FAILED.
     state: FiringState
     #: A sentence for the list and the log.
     note: str

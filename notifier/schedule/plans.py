@@ -8,7 +8,7 @@ later than `GRACE`, so that a restart of the program, or of the machine, is no m
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
@@ -127,11 +127,27 @@ def _latest(plan: Plan, instant: datetime, now: float) -> Firing:
     if now - instant.timestamp() <= GRACE or plan.missed == "run":
         return _firing(plan, instant, FiringState.DUE, "")
     planned = spell_instant(instant.timestamp(), plan.zone)
-    if plan.missed == "skip":
-        note = _("Missed: nobody served at {time}.").format(time=planned)
-        return _firing(plan, instant, FiringState.SKIPPED, note)
+    return _firing(plan, instant, *_missed(plan.missed, planned))
+
+
+def belated(plan: Plan | None, firing: Firing, begun_at: float) -> Firing | None:
+    """What becomes of an occurrence that was due, and that nobody lived to begin.
+
+    None: it is begun. It was missed like any other where this serving began more than `GRACE` after it was found, or
+    after a person had it run.
+    """
+    missed = plan.missed if plan is not None else "ask"
+    if firing.at >= begun_at - GRACE or missed == "run":
+        return None
+    state, note = _missed(missed, firing.occurrence)
+    return replace(firing, state=state, note=note)
+
+
+def _missed(missed: Missed, planned: str) -> tuple[FiringState, str]:
+    if missed == "skip":
+        return FiringState.SKIPPED, _("Missed: nobody served at {time}.").format(time=planned)
     note = _("Missed: nobody served at {time}. Is it still to be sent?").format(time=planned)
-    return _firing(plan, instant, FiringState.ASKED, note)
+    return FiringState.ASKED, note
 
 
 def _firing(plan: Plan, instant: datetime, state: FiringState, note: str) -> Firing:

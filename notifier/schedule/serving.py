@@ -16,25 +16,26 @@ If step X fails, what happens to whom?
     anything else goes wrong                told once, and tried again; the others go on
     asked to stop                           what is on the wire is finished; what was begun goes on
                                             with the next start
-    killed                                  the same, and the ledger says what was in doubt
+    killed                                  the same, and the ledger says what was in doubt; what
+                                            was due and not begun counts as missed after a while
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING
 
 from notifier.errors import LedgerError, NotifierError, RelayUnreachable
 from notifier.ledger.schedules import FiringState
 from notifier.locale import _
 from notifier.model import RunState
+from notifier.schedule.aside import call_in, in_thread
 from notifier.schedule.office import Started
-from notifier.schedule.plans import decide, read_plan
+from notifier.schedule.plans import belated, decide, read_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from notifier.schedule.office import Office
     from notifier.schedule.plans import Plan
 
-T = TypeVar("T")
+__all__ = ["Server", "in_thread"]
 
 #: Seconds between two looks at schedules and runs.
 LOOK = 1.0
@@ -96,6 +97,7 @@ class Server:
         self._ledger = ledger
         self._log = log
         self._clock = clock
+        self._begun_at = clock()
         self._make_alarms = alarms
         self._alarms: Alarms | None = None
         self._bell = asyncio.Event()
@@ -118,7 +120,7 @@ class Server:
         loop = asyncio.get_running_loop()
         if self._make_alarms is not None:
             self._alarms = self._make_alarms(
-                lambda _campaign: _call(loop, self._bell.set)  # from APScheduler's thread
+                lambda _campaign: call_in(loop, self._bell.set)  # from APScheduler's thread
             )
             await in_thread(self._alarms.start)
         try:
@@ -246,7 +248,7 @@ class Server:
                 book.settle, firing.campaign, firing.occurrence, started.state, started.note
             )
             self._log(f"{name}: {started.note}")
-            if started.state is FiringState.FAILED:
+            if started.state in (FiringState.FAILED, FiringState.ASKED):
                 await in_thread(self._office.alert, firing, started.note)
         except LedgerError as exc:  # the firing is due still: somebody starts it later
             self._tell_once(f"{exc.message} {exc.next_step}".strip())
@@ -257,6 +259,10 @@ class Server:
             self._bell.set()
 
     def _begin(self, firing: Firing) -> Started:
+        known = self._known.get(firing.campaign)
+        late = belated(known.plan if known is not None else None, firing, self._begun_at)
+        if late is not None:
+            return Started(late.state, late.note)
         try:
             return self._office.start(firing)
         except LedgerError:
@@ -362,37 +368,3 @@ class Server:
 
 def _spell(exc: Exception) -> str:
     return f"{type(exc).__name__}: {exc}"
-
-
-def _call(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
-    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody serves any more
-        loop.call_soon_threadsafe(function)
-
-
-async def in_thread(function: Callable[..., T], *arguments: object) -> T:
-    """What it returns; run in a thread that nobody waits for when the program ends.
-
-    A sheet may take minutes to be enrolled. Broken off it goes on with the next start, as after a
-    kill.
-    """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def settle(value: T | None, error: BaseException | None) -> None:
-        if done.done():
-            return
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(cast("T", value))
-
-    def work() -> None:
-        value, error = None, None
-        try:
-            value = function(*arguments)
-        except BaseException as exc:  # noqa: BLE001 - it is whoever waits who must know
-            error = exc
-        _call(loop, lambda: settle(value, error))
-
-    threading.Thread(target=work, daemon=True).start()
-    return await done

@@ -389,6 +389,30 @@ def test_a_mistake_about_one_schedule_stops_no_other_and_not_the_serving(desk):
     assert sum(line.startswith("bad: ") for line in desk.log) == 1
 
 
+@pytest.mark.parametrize(
+    ("missed", "state"),
+    [("ask", FiringState.ASKED), ("skip", FiringState.SKIPPED), ("run", FiringState.BEGUN)],
+)
+def test_what_was_due_when_the_machine_went_off_is_missed_days_later(desk, missed, state):
+    """Found to be due, and killed before it had its run: Friday's notice is Monday's question.
+
+    A person who then has it run is taken at their word.
+    """
+    desk.plan(at="2027-01-15T07:00:00", missed=missed)
+    desk.clock.now += 7 * 3600
+    desk.server._plan()
+    assert desk.ledger.schedules.take(desk.ledger.register_worker("off", 9))
+    desk.clock.now += 3 * 86_400
+    server = desk.another()
+    desk.look(2, server)
+    assert desk.states() == {("grades", "2027-01-15T07:00"): state}
+    assert bool(desk.office.alerts) == (missed == "ask")
+    if missed == "ask":
+        assert desk.ledger.schedules.decide("grades", "2027-01-15T07:00", FiringState.DUE, "")
+        desk.look(2, server)
+        assert desk.office.started == [("grades", "2027-01-15T07:00")]
+
+
 def test_the_operator_is_told_now_and_then(desk):
     """Once a minute, and after each run."""
     desk.look(3)
