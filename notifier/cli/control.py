@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import typer
 
@@ -118,6 +119,7 @@ def retry(  # noqa: PLR0917 - Typer's parameters are the command's
         if not yes and ledger.get_run(run_id).state is RunState.CANCELLED:
             _ask_to_revive(run_id)
         count = ledger.retry(run_id, states, address)
+        too_late = ledger.get_run(run_id).not_after
     if as_json:
         print_json({"run": run_id, "retried": count})
         return
@@ -128,7 +130,12 @@ def retry(  # noqa: PLR0917 - Typer's parameters are the command's
             count,
         ).format(count=count)
     )
-    suggest(f"notifier resume {run_id}" if count else f"notifier report {run_id}")
+    if not count:
+        suggest(f"notifier report {run_id}")
+    elif too_late is not None and too_late <= time.time():  # else it would end at once
+        suggest(f"notifier resume {run_id} --anytime")
+    else:
+        suggest(f"notifier resume {run_id}")
 
 
 def _choose_states(words: list[str], *, is_by_address: bool) -> tuple[State, ...]:

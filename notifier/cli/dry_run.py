@@ -11,19 +11,22 @@ from notifier.cli.hours import tell_when
 from notifier.cli.routes import facts_of_routes
 from notifier.cli.words import counts_line, spell_seconds
 from notifier.locale import _
+from notifier.model import RunState
 
 if TYPE_CHECKING:
     from notifier.cli.planning import Plan
+    from notifier.errors import GuardError
+    from notifier.ledger.reports import RunSummary
 
 #: Lines about the sheet in a dry run; `recipients check` has them all.
 _MOST_NOTES = 10
 
 
-def tell_dry_run(plan: Plan, *, as_json: bool) -> int:
+def tell_dry_run(plan: Plan, *, as_json: bool, late: GuardError | None = None) -> int:
     """Print the plan, or its JSON; 1 where it can't be sent as it is."""
     if as_json:
-        print_json(plan.as_dict())
-        return 0 if plan.found.is_ready else 1
+        print_json(plan.as_dict() | ({"too_late": late.message} if late is not None else {}))
+        return 0 if plan.found.is_ready and late is None else 1
     say(
         _("{title} ({campaign}): a dry run, nothing is sent").format(
             title=plan.campaign.title, campaign=plan.campaign.name
@@ -38,6 +41,10 @@ def tell_dry_run(plan: Plan, *, as_json: bool) -> int:
     tell_problems(plan.found)
     if plan.surprise is not None:
         say("", plan.surprise.message, style="yellow")
+    if late is not None and not plan.is_idle:
+        say("", late.message, style="yellow")
+        say(late.next_step)
+        return 1
     _tell_next(plan)
     return 0 if plan.found.is_ready else 1
 
@@ -92,9 +99,12 @@ def _tell_next(plan: Plan) -> None:
         suggest(f"notifier campaign check {name}")
         return
     if plan.choice.is_over and plan.run is not None:
+        if plan.run.state is RunState.HELD:
+            say(_("Nothing is left to send but what is in doubt: that waits for your decision."))
+            suggest(f"notifier doubt {plan.run.id}")
+            return
         say(_("This run is over; there is nothing left to send."))
-        again = once_more(plan)
-        say(_("  to send the campaign once more, as a new run: {step}").format(step=again))
+        tell_further(plan, plan.run)
         return
     say("")
     if plan.selection is not None and plan.is_idle:
@@ -105,6 +115,17 @@ def _tell_next(plan: Plan) -> None:
     tell_when(plan)
     command = shlex.join(["notifier", "send", name, *plan.repeated, "--live"])
     say(_("Send it with: {command}").format(command=command))
+
+
+def tell_further(plan: Plan, run: RunSummary) -> None:
+    """What may be meant where the run is over: a correction, or everybody once more."""
+    if run.state is RunState.HELD:
+        return
+    if run.state is RunState.FINISHED and plan.selection is None:
+        step = f"notifier send {plan.campaign.name} --only changed"
+        say(_("  to send to those alone whose row is new or different: {step}").format(step=step))
+    step = once_more(plan)
+    say(_("  to send the campaign once more, as a new run: {step}").format(step=step))
 
 
 def once_more(plan: Plan) -> str:

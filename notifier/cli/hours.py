@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -43,9 +44,18 @@ def deadline_of(session: Session, plan: Plan) -> float | None:
         ),
         where=str(plan.campaign.path),
         next_step=_("Mend not_after, or send it all the same: {step}").format(
-            step=f"notifier send {name} --live --anytime"
+            step=shlex.join(["notifier", "send", name, *plan.repeated, "--live", "--anytime"])
         ),
     )
+
+
+def lateness(session: Session, plan: Plan) -> GuardError | None:
+    """Why it is too late to send the run; None: it isn't."""
+    try:
+        deadline_of(session, plan)
+    except GuardError as exc:
+        return exc
+    return None
 
 
 async def wait_for_window(

@@ -15,7 +15,7 @@ from notifier.cli import options
 from notifier.cli.console import facts, heading, print_json, say, suggest, table
 from notifier.cli.routes import facts_of_routes
 from notifier.cli.session import Session, session_of
-from notifier.cli.words import spell_number, spell_seconds
+from notifier.cli.words import spell_number, spell_rates, spell_seconds
 from notifier.errors import UsageError
 from notifier.locale import N_, _
 
@@ -294,7 +294,8 @@ def _tell(told: Foretold) -> None:
                 count=found.late, time=_moment(told.not_after or inf, zone)
             )
         )
-    suggest(f"notifier schedule {told.campaign.name}", f"notifier send {told.campaign.name}")
+    own = "" if told.campaign.schedule is not None else " --at WHEN"
+    suggest(f"notifier schedule {told.campaign.name}{own}", f"notifier send {told.campaign.name}")
 
 
 def _all(told: Foretold) -> tuple[Any, ...]:
@@ -319,5 +320,11 @@ def _tell_pauses(told: Foretold) -> None:
 
 def _why(word: str) -> str:
     from notifier.delivery.forecast import WINDOW
+    from notifier.measures import parse_rates
 
-    return _("the window is closed") if word == WINDOW else word
+    if word == WINDOW:
+        return _("the window is closed")
+    try:
+        return spell_rates(parse_rates(word))
+    except ValueError:
+        return word

@@ -99,8 +99,8 @@ def as_dict(rendered: Rendered, recipient: Recipient) -> dict[str, Any]:
     }
 
 
-def tell(rendered: Rendered, recipient: Recipient) -> None:
-    """Print headers and text."""
+def tell(rendered: Rendered, recipient: Recipient, step: str = "-o preview.html") -> None:
+    """Print headers and text; `step`: what writes the HTML."""
     facts((_(_LABELS.get(name, name)), value) for name, value in rendered.headers)
     for part in rendered.attachments:
         say(_("  Attached: {name} ({size} kB)").format(name=part.name, size=part.size // 1000 + 1))
@@ -108,4 +108,5 @@ def tell(rendered: Rendered, recipient: Recipient) -> None:
     say(row.format(line=recipient.line, key=recipient.key), style="dim")
     say("", rendered.text.rstrip())
     if rendered.html is not None:
-        say("", _("There is an HTML version, too: -o preview.html writes it."), style="dim")
+        html = _("There is an HTML version, too: {step} writes it.")
+        say("", html.format(step=step), style="dim")

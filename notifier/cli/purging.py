@@ -16,6 +16,7 @@ from notifier.cli.words import spell_moment, spell_size
 from notifier.errors import LedgerError, UsageError
 from notifier.locale import N_, _, ngettext
 from notifier.measures import parse_age
+from notifier.report.words import run_state_word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,7 +134,14 @@ def _table(runs: Sequence[OldRun], zone: ZoneInfo) -> None:
     table(
         (_("run"), _("campaign"), _("occurrence"), _("state"), _("since"), _("deliveries")),
         [
-            (it.id, it.campaign, it.occurrence, it.state.value, _moment(it, zone), it.deliveries)
+            (
+                it.id,
+                it.campaign,
+                it.occurrence,
+                run_state_word(it.state),
+                _moment(it, zone),
+                it.deliveries,
+            )
             for it in runs
         ],
         right=(0, 5),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -186,7 +187,9 @@ def tell_question(session: Session, question: Question) -> None:
     _tell_difference(question)
     for recipient, rendered in question.samples:
         heading(_("A message: {address}").format(address=recipient.address))
-        preview.tell(rendered, recipient)
+        named = ["preview", question.summary.campaign, "--recipient", recipient.key]
+        step = shlex.join(["notifier", "campaign", *named, "-o", "preview.html"])
+        preview.tell(rendered, recipient, step)
 
 
 def _tell_rejections(question: Question) -> None:

@@ -248,8 +248,8 @@ def _tell_rest(count: int, output: Path | None) -> None:
     if output is not None:
         say(
             ngettext(
-                "{count} rejected row is in {path}: mend it there and import it again.",
-                "{count} rejected rows are in {path}: mend them there and import it again.",
+                "{count} rejected row is in {path}, with its reason: mend it in your sheet.",
+                "{count} rejected rows are in {path}, with their reasons: mend them in your sheet.",
                 count,
             ).format(count=count, path=output)
         )

@@ -11,8 +11,8 @@ from notifier.cli import corrections, options
 from notifier.cli.approve import tell_awaiting
 from notifier.cli.console import print_json, say, suggest
 from notifier.cli.control import confirm
-from notifier.cli.dry_run import once_more, tell_dry_run
-from notifier.cli.hours import deadline_of
+from notifier.cli.dry_run import tell_dry_run, tell_further
+from notifier.cli.hours import deadline_of, lateness
 from notifier.cli.planning import Plan, check_latest, guard, make_plan
 from notifier.cli.runs import next_steps, tell_summary
 from notifier.cli.session import Session, session_of
@@ -67,7 +67,8 @@ def send(
         only=only,
     )
     if not live or plan.is_idle:
-        return tell_dry_run(plan, as_json=as_json)
+        late = None if anytime else lateness(session, plan)
+        return tell_dry_run(plan, as_json=as_json, late=late)
     guard(plan)
     not_after = None if anytime else deadline_of(session, plan)
     if plan.choice.is_over and plan.run is not None:
@@ -188,6 +189,5 @@ def _tell_over(session: Session, plan: Plan, run: RunSummary, *, as_json: bool) 
     tell_summary(run, session.zone)
     say(_("This run is over: nothing was sent."))
     suggest(*next_steps(run))
-    again = once_more(plan)
-    say(_("  to send the campaign once more, as a new run: {step}").format(step=again))
+    tell_further(plan, run)
     return 0

@@ -18,6 +18,7 @@ from notifier.model import RunState
 
 if TYPE_CHECKING:
     import asyncio
+    from zoneinfo import ZoneInfo
 
     from notifier.campaign import Campaign
     from notifier.cli.planning import Plan
@@ -43,7 +44,7 @@ def serve(ctx: typer.Context) -> int:
     session = session_of(ctx)
     with session.ledger() as ledger:
         run_async(_serve(session, ledger))
-    log(_("Stopped."))
+    log(session.zone, _("Stopped."))
     return 0
 
 
@@ -58,10 +59,10 @@ async def _serve(session: Session, ledger: Ledger) -> None:
     def alarms(listener: object) -> Alarms:
         return Alarms(ledger.path, listener)  # type: ignore[arg-type]  # what `Server` gives
 
-    stop = asyncio.Event()
-    server = Server(WorkspaceOffice(session, ledger), ledger, alarms, log=log)
+    stop, logs = asyncio.Event(), partial(log, session.zone)
+    server = Server(WorkspaceOffice(session, ledger), ledger, alarms, log=logs)
     count = len(ledger.schedules.every())
-    log(
+    logs(
         ngettext(
             "Serving {folder}: {count} schedule. Ctrl-C stops.",
             "Serving {folder}: {count} schedules. Ctrl-C stops.",
@@ -69,15 +70,15 @@ async def _serve(session: Session, ledger: Ledger) -> None:
         ).format(folder=session.workspace.root, count=count)
     )
     with stop_on_interrupt(stop):
-        async with kept_tidy(session, log):
+        async with kept_tidy(session, logs):
             await server.run(stop)
 
 
-def log(text: str) -> None:
-    """A line with the time, at once, also where it is read through a pipe."""
+def log(zone: ZoneInfo, text: str) -> None:
+    """A line with the workspace's time, at once, also where it is read through a pipe."""
     import sys
 
-    say(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}  {text}")
+    say(f"{datetime.now(zone):%Y-%m-%d %H:%M:%S}  {text}")
     sys.stdout.flush()
 
 
@@ -117,6 +118,9 @@ class WorkspaceOffice:
             self.ledger, enrol_run(session, plan, due_at=firing.due_at, not_after=too_late)
         )
 
+    def _log(self, text: str) -> None:
+        log(self.session.zone, text)
+
     def _schedule_of(self, campaign: Campaign) -> Schedule | None:
         from notifier.schedule.plans import read_plan
 
@@ -142,7 +146,7 @@ class WorkspaceOffice:
             job = await in_thread(partial(make_job, waits=False), self.session, ledger, run_id)
             job = replace(job, pauses=False)
             name = f"{job.run.campaign} {job.run.occurrence}"
-            log(_("{name}: run {run} is being sent.").format(name=name, run=run_id))
+            self._log(_("{name}: run {run} is being sent.").format(name=name, run=run_id))
             return await deliver(job, ledger, stop=stop)
 
     def expire(self, run: OpenRun) -> None:
@@ -157,7 +161,7 @@ class WorkspaceOffice:
         count = self.ledger.schedules.expire(run.id, reason)
         if count:
             tell_too_late(self.ledger, run.id, reason, count)
-            log(f"{run.campaign} {run.occurrence}: {reason} ({self.describe(run.id)})")
+            self._log(f"{run.campaign} {run.occurrence}: {reason} ({self.describe(run.id)})")
 
     def alert(self, firing: Firing, why: str) -> None:
         """The operator is to know."""

@@ -132,7 +132,7 @@ def spell_reason(
     if not troubles:
         return text
     told = "; ".join(_spell_trouble(it, say_cause) for it in troubles)
-    return f"{text} " + _("Most often: {causes}.").format(causes=told)
+    return f"{text} " + _("Most often in this run: {causes}.").format(causes=told)
 
 
 def _spell_trouble(trouble: Trouble, say_cause: Callable[[Cause], str]) -> str:

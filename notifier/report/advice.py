@@ -31,8 +31,8 @@ _TABLE: dict[Cause, tuple[str, str]] = {
     Cause.NO_SUCH_MAILBOX: (
         N_("No such mailbox"),
         N_(
-            "Ask the person for the right address, then send their row again from a sheet of its "
-            "own: the others have their message."
+            "Ask the person for the right address, correct it in the sheet, then send to those "
+            "concerned alone: notifier send CAMPAIGN --only changed."
         ),
     ),
     Cause.MAILBOX_FULL: (
@@ -128,30 +128,31 @@ _TABLE: dict[Cause, tuple[str, str]] = {
         N_("Content refused"),
         N_(
             "A filter took the message for spam or malware. Look at its links, attachments and "
-            "wording, change them, then send these rows again from a sheet of their own."
+            "wording, change them, then send to those concerned alone: notifier send CAMPAIGN "
+            "--only failed."
         ),
     ),
     Cause.ATTACHMENT_REFUSED: (
         N_("Attachment refused"),
         N_(
             "A filter found a virus or a kind of file that it lets nobody send. Check the "
-            "attachments, send another kind of file or a link, and send these rows again from a "
-            "sheet of their own."
+            "attachments, choose another kind of file or a link, then send to those concerned "
+            "alone: notifier send CAMPAIGN --only failed."
         ),
     ),
     Cause.MALFORMED: (
         N_("Message against the rules of mail"),
         N_(
             "The receiver minds how the message is written: its headers, lines or letters. Look at "
-            "the reply and at the campaign's `from`, subject and headers, then send these rows "
-            "again from a sheet of their own."
+            "the reply and at the campaign's `from`, subject and headers, then send to those "
+            "concerned alone: notifier send CAMPAIGN --only failed."
         ),
     ),
     Cause.TOO_LARGE: (
         N_("Message too large"),
         N_(
             "Make the attachments smaller, or put them on your site and send a link; then send "
-            "these rows again from a sheet of their own."
+            "to those concerned alone: notifier send CAMPAIGN --only failed."
         ),
     ),
     Cause.AUTHENTICATION: (
@@ -194,7 +195,8 @@ _TABLE: dict[Cause, tuple[str, str]] = {
         N_("Sender address not allowed"),
         N_(
             "Put an address that the relay's account may use into `from` of the campaign, cancel "
-            "this run, and send the rows that have no message yet from a sheet of their own."
+            "this run, and send to those who have no message yet: notifier send CAMPAIGN --only "
+            "failed, then --only new."
         ),
     ),
     Cause.SYSTEM_TROUBLE: (
@@ -229,15 +231,15 @@ _TABLE: dict[Cause, tuple[str, str]] = {
     Cause.RENDER_FAILED: (
         N_("Message could not be made"),
         N_(
-            "Mend the template or the row, as `notifier campaign check` shows it, then send these "
-            "rows again from a sheet of their own."
+            "Mend the template or the row, as `notifier campaign check` shows it, then send to "
+            "those concerned alone: notifier send CAMPAIGN --only failed."
         ),
     ),
     Cause.TOO_LATE: (
         N_("Too late to be of use: not sent"),
         N_(
             "The campaign says until when it may be sent (not_after). To send it all the same: "
-            "notifier retry RUN, then notifier resume RUN --anytime."
+            "notifier retry RUN --state expired, then notifier resume RUN --anytime."
         ),
     ),
     Cause.SUPPRESSED: (
@@ -271,8 +273,7 @@ _SAYS_MORE = frozenset({Cause.TOO_LATE})
 _BY_BOTH: dict[tuple[Cause, State], str] = {
     (Cause.SENDER_GONE, State.UNKNOWN): N_(
         "The program was ended, or the power failed, after the message had left, so it may have "
-        "arrived. Ask one of the people; then put these back with `notifier retry RUN --state "
-        "unknown`, or leave it."
+        "arrived. `notifier doubt RUN` says how to find out, and takes your decision."
     ),
 }
 

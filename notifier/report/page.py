@@ -168,9 +168,12 @@ def _rejections(
         "count": number(summary.rejections) if summary.rejections else "",
         "lines": (_rejected(it) for it in islice(reader.rejections(summary.id), longest)),
         "step": _(
-            "Nobody of these was mailed. `{command}` writes them into a sheet of their own, the "
-            "reason beside each: correct them there, name that sheet in a campaign, and send it."
-        ).format(command=f"notifier recipients check {summary.campaign} -o rejected.xlsx"),
+            "Nobody of these was mailed. `{command}` writes them out, the reason beside each. "
+            "Correct them in your sheet, then send to those concerned alone: `{step}`."
+        ).format(
+            command=f"notifier recipients check {summary.campaign} -o rejected.xlsx",
+            step=f"notifier send {summary.campaign} --only changed",
+        ),
         "note": gone_note(summary, zone) or _left_out(shown, summary.rejections, summary.id),
     }
 

@@ -77,7 +77,7 @@ def test_the_reason_has_figures_causes_and_domains_and_nobodys_address():
     troubles = [Trouble(Cause.NO_SUCH_MAILBOX, 10, ("gmail.com", "school.example"))]
     assert spell_reason(rule, tally, troubles, lambda it: f"<{it}>") == (
         "stop_if refused > 5% after 50: 12 of 100 were refused. "
-        "Most often: <no_such_mailbox> (10: gmail.com, school.example)."
+        "Most often in this run: <no_such_mailbox> (10: gmail.com, school.example)."
     )
 
 

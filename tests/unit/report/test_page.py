@@ -102,7 +102,7 @@ def test_the_page_tells_the_story_in_order(page):
         for part in (
             "38 of 42 messages were delivered to the relay",
             "What went wrong, and what to do",
-            "Ask the person for the right address, then",
+            "Ask the person for the right address, correct",
             "nghia@@hopthu.example",
             "Both sums are equal: no row was lost.",
             "Course of the run",
