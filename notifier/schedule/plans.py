@@ -133,8 +133,8 @@ def _latest(plan: Plan, instant: datetime, now: float) -> Firing:
 def belated(plan: Plan | None, firing: Firing, begun_at: float) -> Firing | None:
     """What becomes of an occurrence that was due, and that nobody lived to begin.
 
-    None: it is begun. It was missed like any other where this serving began more than `GRACE` after it was found, or
-    after a person had it run.
+    None: it is begun. It was missed like any other where this serving began more than `GRACE`
+    after it was found, or after a person had it run.
     """
     missed = plan.missed if plan is not None else "ask"
     if firing.at >= begun_at - GRACE or missed == "run":
