@@ -71,6 +71,8 @@ RUN_MOVES: frozenset[tuple[RunState, RunState]] = frozenset(
         (RunState.CANCELLED, RunState.ACTIVE),
     }
 )
+#: What a run can be although its recipients were not all written down.
+_UNENROLLED = frozenset({RunState.ENROLLING, RunState.CANCELLED})
 
 
 def start(db: sqlite3.Connection, new: NewRun, now: float) -> Run:
@@ -173,9 +175,12 @@ def counts(db: sqlite3.Connection, run_id: int) -> dict[State, int]:
 def move(db: sqlite3.Connection, run_id: int, state: RunState, reason: str, now: float) -> RunState:
     """Put the run into a state where `RUN_MOVES` has it; the state that it is in then.
 
-    None that somebody has to approve first becomes active, whatever it was before.
+    None that somebody has to approve first becomes active, whatever it was before; nor one whose
+    recipients were not all written down.
     """
     run = get(db, run_id)
+    if run.enrolled_at is None and state not in _UNENROLLED:
+        return run.state
     if state is RunState.ACTIVE and _needs_approval(db, run_id):
         state = RunState.AWAITING
     if (run.state, state) not in RUN_MOVES:
@@ -268,6 +273,12 @@ def retry(
             run,
             _("Its recipients were not all written down yet."),
             begin_again(run.campaign, run.occurrence),
+        )
+    if run.enrolled_at is None:  # it was given up before; nor was anybody asked to approve it
+        raise _not_now(
+            run,
+            _("Its recipients were not all written down yet."),
+            f"notifier send {run.campaign} --again",
         )
     if run.purged_at is not None:
         raise _not_now(run, _("Its recipients were purged: nobody knows any more who they were."))

@@ -73,6 +73,18 @@ def test_a_run_that_ended_without_approval_waits_for_it_when_it_is_to_be_sent(wa
     assert ledger.get_run(run).state is RunState.ACTIVE
 
 
+def test_what_was_given_up_before_anybody_was_asked_is_not_brought_back(desk):
+    """Half a sheet is nobody's run, and nobody has approved it."""
+    run = desk.ledger.start_run(NewRun("grades", "2027-01-15", "Marks", "main"))
+    desk.ledger.enrol(run.id, people(3), ())
+    desk.ledger.cancel(run.id)
+    with pytest.raises(UsageError, match="not all written down") as caught:
+        desk.ledger.retry(run.id, [State.CANCELLED])
+    assert caught.value.next_step == "notifier send grades --again"
+    assert desk.ledger.set_run_state(run.id, RunState.ACTIVE) is RunState.CANCELLED
+    assert desk.ledger.counts(run.id) == {State.CANCELLED: 3}
+
+
 def test_somebody_else_lets_it_go(waiting):
     """Who, when and of what is written down, and it is due."""
     ledger, run = waiting

@@ -211,7 +211,7 @@ def test_a_runs_state_moves_only_where_the_table_says(desk, before):
     for after in RunState:
         run_id = desk.ledger.start_run(NewRun("c", f"{before} {after}", "", "main")).id
         with desk.ledger._store.write() as db:
-            db.execute("UPDATE run SET state = ? WHERE id = ?", (before, run_id))
+            db.execute("UPDATE run SET state = ?, enrolled_at = 1.0 WHERE id = ?", (before, run_id))
         found = desk.ledger.set_run_state(run_id, after)
         assert found is (after if (before, after) in RUN_MOVES else before)
         assert desk.ledger.get_run(run_id).state is found
