@@ -200,6 +200,8 @@ def restore(
                 "aside": str(found.aside) if found.aside else None,
                 "lost": [it._asdict() for it in found.lost],
                 "paused": list(found.paused),
+                "kept_back": found.kept_back,
+                "forgotten_since": found.forgotten,
             }
         )
         return
@@ -229,7 +231,29 @@ def _tell_restored(found: Restored) -> None:
             ),
             style="bold yellow",
         )
+    _tell_kept_back(found)
     say(_("Runs that were being sent are paused, and schedules too, until you say otherwise."))
+
+
+def _tell_kept_back(found: Restored) -> None:
+    if found.kept_back:
+        say(
+            ngettext(
+                "{count} address that must not be mailed was not known to the copy: it is now.",
+                "{count} addresses that must not be mailed were not known to the copy: they are"
+                " now.",
+                found.kept_back,
+            ).format(count=found.kept_back)
+        )
+    if found.forgotten:
+        say(
+            _(
+                "After the copy was made somebody was forgotten ({count} times): what it holds"
+                " about them is in the ledger again. Forget them once more: notifier forget"
+                " ADDRESS."
+            ).format(count=found.forgotten),
+            style="bold yellow",
+        )
 
 
 def export(

@@ -8,7 +8,8 @@ What a copy can't know is what was sent after it was made. So it is *calm*, from
 made: its runs that were being sent are paused with a reason that says so, its schedules are paused,
 what was due and not begun is asked about, and what was on the wire is nobody's any more, which the
 next one to send finds in doubt. Whoever puts it back by hand, with `cp`, mails nobody by that;
-`restore` also tells what the ledger that it replaces knew, and keeps that ledger.
+`restore` also tells what the ledger that it replaces knew, takes over who must not be mailed, and
+keeps that ledger.
 
 If step X fails, what happens to whom?
 
@@ -73,6 +74,10 @@ class Restored:
     was_readable: bool
     #: Runs that were being sent when the copy was made: paused.
     paused: tuple[int, ...]
+    #: Addresses that must not be mailed, which the copy did not know: they still must not.
+    kept_back: int = 0
+    #: Times that somebody was forgotten after the copy was made: it still has their content.
+    forgotten: int = 0
 
 
 def back_up(ledger: Path, target: Path, *, now: float, replace: bool = False) -> Copied:
@@ -126,12 +131,13 @@ def restore(ledger: Path, source: Path, *, now: float, actor: str) -> Restored:
         _note(temporary, source, now, actor)
         with _locked(ledger) as is_readable:
             lost = _compare(ledger, temporary) if is_readable else ()
+            kept_back, forgotten = _keep_back(ledger, temporary) if is_readable else (0, 0)
             aside = _put_aside(ledger, now)
             temporary.replace(ledger)
     finally:
         _remove(temporary)
     durability.settle_folders(ledger)
-    return Restored(aside, lost, is_readable, paused)
+    return Restored(aside, lost, is_readable, paused, kept_back, forgotten)
 
 
 def _named(ledger: Path, target: Path, now: float) -> Path:
@@ -260,15 +266,43 @@ def _compare(ledger: Path, copy: Path) -> tuple[Lost, ...]:
     )
     with contextlib.closing(connection.connect(copy)) as db:
         known = {row[:2]: row[3] for row in db.execute(sql)}
-    with contextlib.closing(
-        sqlite3.connect(f"{ledger.absolute().as_uri()}?immutable=1", uri=True)
-    ) as db:
+    with contextlib.closing(_replaced(ledger)) as db:
         rows = db.execute(sql).fetchall()
     return tuple(
         Lost(number, campaign, occurrence, accepted - known.get((campaign, occurrence), 0))
         for campaign, occurrence, number, accepted in rows
         if (campaign, occurrence) not in known or accepted > known[campaign, occurrence]
     )
+
+
+def _replaced(ledger: Path) -> sqlite3.Connection:
+    """The ledger that is replaced, while `_locked` holds it: nobody writes."""
+    return sqlite3.connect(f"{ledger.absolute().as_uri()}?immutable=1", uri=True)
+
+
+def _keep_back(ledger: Path, copy: Path) -> tuple[int, int]:
+    """Who must not be mailed must not be mailed out of the copy either.
+
+    How many addresses the copy did not know, and how often somebody was forgotten since.
+    """
+    forgets = "SELECT count(*) FROM audit WHERE action = 'forget'"
+    with contextlib.closing(_replaced(ledger)) as old:
+        suppressed = old.execute("SELECT folded, address, reason, source, at FROM suppression")
+        rows = suppressed.fetchall()
+        hashes: list[tuple[str, float]] = []
+        forgotten = 0
+        if old.execute("PRAGMA user_version").fetchone()[0] >= _WITH_SCHEDULES:
+            hashes = old.execute("SELECT hash, at FROM forgotten").fetchall()
+            (forgotten,) = old.execute(forgets).fetchone()
+    with contextlib.closing(connection.connect(copy)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        before = db.total_changes
+        db.executemany("INSERT OR IGNORE INTO suppression VALUES (?, ?, ?, ?, ?)", rows)
+        db.executemany("INSERT OR IGNORE INTO forgotten VALUES (?, ?)", hashes)
+        added = db.total_changes - before
+        (known,) = db.execute(forgets).fetchone()
+        db.execute("COMMIT")
+    return added, max(0, forgotten - known)
 
 
 def _put_aside(ledger: Path, now: float) -> Path | None:

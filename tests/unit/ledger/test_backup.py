@@ -9,6 +9,7 @@ import pytest
 from notifier.errors import LedgerError, UsageError
 from notifier.ledger import backup
 from notifier.ledger.check import check
+from notifier.ledger.forget import Person
 from notifier.ledger.ledger import Ledger, NewRun
 from notifier.model import RunState, State
 
@@ -110,6 +111,21 @@ def test_a_copy_is_put_back(sending, tmp_path):
     assert reopened.get_run(1).state is RunState.PAUSED
     assert check(path, now=sending.clock()).is_sound
     reopened.recover(1)
+
+
+def test_who_must_not_be_mailed_is_not_mailed_out_of_a_copy(sending, tmp_path):
+    """Suppressed or forgotten since: both hold in it, and what it still has of them is told."""
+    path, target = sending.ledger.path, tmp_path / "copy.sqlite"
+    sending.ledger.keeping.back_up(target)
+    sending.ledger.suppress("an@example.com", reason="asked")
+    sending.ledger.keeping.forget(Person(("p3@parents.example",)))
+    sending.ledger.close()
+    found = backup.restore(path, target, now=sending.clock(), actor="Lan")
+    assert (found.kept_back, found.forgotten) == (2, 1)
+    assert _query(path, "SELECT address, reason FROM suppression") == [("an@example.com", "asked")]
+    assert _query(path, "SELECT count(*) FROM forgotten") == [(1,)]
+    assert "forgotten" in [it.check for it in check(path, now=sending.clock()).findings]
+    sending.ledger = Ledger.open(path, clock=sending.clock)
 
 
 def test_a_ledger_in_use_is_not_replaced(sending, tmp_path):
