@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 #: What waits for the addresses, in any run. A run's are in `mailbox` once it is enrolled; of a run
-#: that isn't yet, each recipient is looked at.
+#: that isn't yet, each recipient is looked at (nothing waits in one that was given up meanwhile).
 _WAITING = """
 SELECT d.id, d.run_id, d.state FROM (
     SELECT delivery_id FROM mailbox WHERE address IN (SELECT value FROM json_each(?1))
     UNION SELECT p.delivery_id FROM run r CROSS JOIN recipient p ON p.run_id = r.id
-        WHERE r.enrolled_at IS NULL AND fold(p.address) IN (SELECT value FROM json_each(?1))
+        WHERE r.state = 'enrolling' AND fold(p.address) IN (SELECT value FROM json_each(?1))
 ) found CROSS JOIN delivery d ON d.id = found.delivery_id
 WHERE d.state IN (?2, ?3, ?4)
 """
