@@ -50,7 +50,7 @@ def forget(
     with store.alone() as db:
         found = dossier.look_up(db, *person)
     with store.write() as db:
-        _refuse_while_sending(dossier.as_of_now(db, found))
+        _suppress(db, dossier.as_of_now(db, found), now)
         _erase(db, found)
         told = _told(db, found)
         audit.note(db, actor, "forget", "", {**told, "may_be_mailed": may_be_mailed}, now)
@@ -69,12 +69,17 @@ def _refuse_while_sending(found: Dossier) -> None:
 
 
 def _bar(db: sqlite3.Connection, found: Dossier, now: float, *, may_be_mailed: bool) -> None:
-    _refuse_while_sending(found)
+    _suppress(db, found, now)
     if not may_be_mailed:
         db.executemany(
             "INSERT INTO forgotten (hash, at) VALUES (hashed(?), ?) ON CONFLICT (hash) DO NOTHING",
             [(address, now) for address in found.addresses],
         )
+
+
+def _suppress(db: sqlite3.Connection, found: Dossier, now: float) -> None:
+    """What waits for them is not sent. UsageError while something is."""
+    _refuse_while_sending(found)
     waiting = [it for it in found.deliveries if it.state in (State.PENDING, State.DEFERRED)]
     for it in waiting:
         db.execute(

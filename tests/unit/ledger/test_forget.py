@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from notifier.errors import UsageError
+from notifier.ledger import dossier
 from notifier.ledger.check import check
 from notifier.ledger.documents import document
 from notifier.ledger.forget import Person
@@ -126,6 +127,22 @@ def test_what_waits_for_them_is_not_sent(desk):
     desk.ledger.keeping.forget(Person(("p0@parents.example",)))
     assert desk.ledger.counts(run_id) == {State.SUPPRESSED: 1}
     assert desk.ledger.get_run(run_id).state is RunState.FINISHED
+
+
+def test_who_is_enrolled_while_they_are_looked_up_waits_for_nothing(desk, monkeypatch):
+    """A delivery to nobody is never due."""
+    look_up, begun = dossier.look_up, []
+
+    def slowly(*args):
+        found = look_up(*args)
+        if not begun:
+            begun.append(desk.run(2))
+        return found
+
+    monkeypatch.setattr(dossier, "look_up", slowly)
+    desk.ledger.keeping.forget(Person(("p1@parents.example",)))
+    assert desk.ledger.counts(begun[0]) == {State.PENDING: 1, State.SUPPRESSED: 1}
+    assert check(desk.ledger.path, now=desk.clock()).findings == ()
 
 
 def test_an_approval_holds_for_the_others_still(desk):
