@@ -33,7 +33,11 @@ async def kept_tidy(session: Session, log: Callable[[str], None]) -> AsyncIterat
 
 async def _purge_daily(session: Session, log: Callable[[str], None]) -> None:
     while True:
-        count = await asyncio.to_thread(purge_by_itself, session)
+        count = 0
+        try:
+            count = await asyncio.to_thread(purge_by_itself, session)
+        except Exception as exc:  # noqa: BLE001 - nothing that is served suffers by it; tomorrow again
+            log(f"{type(exc).__name__}: {exc}")
         if count:
             log(
                 ngettext("{count} run is purged.", "{count} runs are purged.", count).format(

@@ -27,3 +27,26 @@ def test_while_somebody_serves_old_content_goes_once_a_day(monkeypatch):
     assert calls == ["the session"] * 2
     assert slept == [86_400.0] * 2
     assert len(lines) == 2
+
+
+def test_a_purge_that_fails_is_told_and_done_the_next_day(monkeypatch):
+    """A disk that is gone for a moment ends neither the serving nor the purges."""
+    calls, lines = [], []
+
+    def purge(_session):
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError("gone")
+        return 1
+
+    monkeypatch.setattr(tidying, "purge_by_itself", purge)
+    monkeypatch.setattr(tidying, "DAY", 0.0)
+
+    async def serve():
+        async with tidying.kept_tidy("the session", lines.append):
+            while len(lines) < 2:  # noqa: ASYNC110 - a list has no event
+                await asyncio.sleep(0)
+
+    asyncio.run(serve())
+    assert lines[0] == "OSError: gone"
+    assert "1" in lines[1]
