@@ -12,7 +12,7 @@ from notifier.ledger.comparison import Change
 from notifier.locale import N_, _
 from notifier.model import State
 from notifier.report.advice import advise
-from notifier.report.overview import run_table
+from notifier.report.overview import note_left_out, run_table
 from notifier.report.tables import Column, Kind, Paper, Table, note_purged
 from notifier.report.words import run_word, state_word
 
@@ -54,7 +54,9 @@ def paper(reader: Reader, before: int, after: int, zone: ZoneInfo) -> Paper:
         changes = Table("changes", _("Who"), _change_columns(), found)
     return Paper(
         title=_("Runs {before} and {after} side by side").format(before=before, after=after),
-        lead=_lead(one, other, zone),
+        lead=" ".join(
+            it for it in (_lead(one, other, zone), note_left_out(reader, other.id)) if it
+        ),
         tables=(*tables, changes),
         asked={"before": one.as_dict(), "after": other.as_dict()},
         flat=len(tables),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from notifier.ledger import totals
 from notifier.ledger.scope import Scope
-from notifier.locale import N_, _
+from notifier.locale import N_, _, ngettext
 from notifier.model import State
 from notifier.report.advice import advise
 from notifier.report.figures import moment
@@ -36,6 +36,8 @@ GROUPINGS: dict[str, str] = {
 }
 #: Runs that `--by run` looks at.
 MOST_RUNS = 100_000
+#: Runs among which the one for everybody before a correction is looked for.
+_LOOKED_BACK = 100
 #: A column of counts: its name, and the states that it adds up.
 _COUNTS: tuple[tuple[str, str, tuple[State, ...]], ...] = (
     ("accepted", N_("accepted"), (State.ACCEPTED,)),
@@ -66,7 +68,30 @@ def paper(reader: Reader, scope: Scope, by: str, zone: ZoneInfo) -> Paper:
         else (_by_column(reader, scope, by), _missed(reader, scope, by))
     )
     title = _(GROUPINGS[by]) if by in GROUPINGS else _("By {column}").format(column=_line(by))
-    return Paper(title=title, lead=lead(scope, zone), tables=tables, asked=_asked(scope, by))
+    told = lead(scope, zone)
+    if scope.run_id is not None and (note := note_left_out(reader, scope.run_id)):
+        told = f"{told} {note}"
+    return Paper(title=title, lead=told, tables=tables, asked=_asked(scope, by))
+
+
+def note_left_out(reader: Reader, run_id: int) -> str:
+    """That the run was a correction, not meant for everybody; empty where it was."""
+    run = reader.summary(run_id)
+    if not run.left_out:
+        return ""
+    note = ngettext(
+        "Run {run} was a correction: {count} recipient of the sheet was left out of it on purpose.",
+        "Run {run} was a correction: {count} recipients of the sheet were left out of it on "
+        "purpose.",
+        run.left_out,
+    ).format(run=run.id, count=run.left_out)
+    earlier = (
+        it for it in reader.runs(_LOOKED_BACK, Scope(campaign=run.campaign)) if it.id < run.id
+    )
+    whole = next((it.id for it in earlier if not it.left_out), None)
+    if whole is None:
+        return note
+    return f"{note} " + _("The run for everybody before it: {run}.").format(run=whole)
 
 
 def lead(scope: Scope, zone: ZoneInfo) -> str:

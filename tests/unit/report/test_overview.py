@@ -180,3 +180,15 @@ def test_a_scope_is_told_in_a_sentence(reader, zone):
     since = (datetime.fromtimestamp(NOON, UTC) - timedelta(days=1)).timestamp()
     told = paper(reader, Scope(campaign="grades", since=since), "run", zone).lead
     assert told == "Campaign grades, since 14 Jan 2027, 12:00:00."
+
+
+def test_a_correction_is_not_taken_for_everybody(reader, zone, tmp_path):
+    """Grouped or compared, it says how many were left out, and which run was for all of them."""
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as db:
+        db.execute("UPDATE run SET left_out = 40 WHERE id = 2")
+    for told in (paper(reader, Scope(run_id=2), "Lớp", zone), compared.paper(reader, 1, 2, zone)):
+        assert "Run 2 was a correction: 40 recipients" in told.lead
+        assert told.lead.endswith("The run for everybody before it: 1.")
+    assert "correction" not in paper(reader, Scope(run_id=1), "Lớp", zone).lead
