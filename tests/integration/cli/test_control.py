@@ -104,15 +104,30 @@ def test_a_changed_template_does_not_go_into_a_run_that_has_begun(notifier, stuc
 
 
 def test_a_finished_run_is_not_begun_again_by_accident(notifier, office):
-    """`send` and `send --live` both say that it is over, in words and as JSON."""
+    """`send` and `send --live` both say that it is over; a correction is named before --again."""
     assert notifier("send", "notice", "--live").code == 0
-    assert "This run is over" in notifier("send", "notice").out
+    for told in (notifier("send", "notice").out, notifier("send", "notice", "--live").out):
+        assert "This run is over" in told
+        assert told.index("--only changed") < told.index("--again")
     over = notifier("send", "notice", "--live", "--json")
     assert over.code == 0
     assert over.data["state"] == "finished"
     again = notifier("send", "notice", "--again").out
     assert "--occurrence" in again
     assert "-2 --live" in again
+
+
+def test_a_dry_run_says_that_it_is_too_late(notifier, office, tmp_path):
+    """Before somebody types --live: with the command that sends it all the same."""
+    path = tmp_path / "campaigns" / "notice.yaml"
+    kept = path.read_text(encoding="utf-8")
+    path.write_text(f"{kept}\nnot_after: 2020-01-15 18:00\n", encoding="utf-8")
+    late = notifier("send", "notice")
+    assert late.code == 1
+    assert "It is too late" in late.out
+    assert "notifier send notice --live --anytime" in late.out
+    assert "too late" in notifier("send", "notice", "--json").data["too_late"]
+    assert notifier("send", "notice", "--anytime").code == 0
 
 
 def test_campaigns_are_listed_with_their_mistakes(notifier, office, tmp_path):

@@ -93,8 +93,11 @@ def test_programs_are_told_the_same(notifier, doubtful):
 
 
 def test_a_run_that_is_held_points_to_its_doubts(notifier, doubtful):
-    """`status` says what to type."""
+    """`status` says what to type; so does a dry run, which does not offer to mail everybody."""
     assert "notifier doubt 1" in notifier("status", "latest").out
+    dry = notifier("send", "notice").out
+    assert "notifier doubt 1" in dry
+    assert "--again" not in dry
 
 
 def test_taken_as_arrived_ends_the_run_and_is_said_in_words(notifier, doubtful):
