@@ -97,11 +97,7 @@ def _erase(db: sqlite3.Connection, found: Dossier) -> None:
     purge.erase(db, [it.id for it in found.deliveries])
     _clear_mentions(db, [it.id for it in found.mentions], eraser)
     _clear_rejections(db, found, eraser)
-    for note in found.notes:
-        db.execute(
-            f"UPDATE {note.table} SET {note.column} = ? WHERE {note.column} = ?",  # noqa: S608 - constants of ours
-            (eraser.without(note.text), note.text),
-        )
+    _clear_notes(db, found, eraser)
     db.executemany("DELETE FROM suppression WHERE folded = ?", [(it,) for it in found.addresses])
     sealed = approvals.unbroken(db, sorted({it.run_id for it in found.files}))
     db.executemany(
@@ -109,6 +105,21 @@ def _erase(db: sqlite3.Connection, found: Dossier) -> None:
     )
     approvals.reseal(db, sealed)
     purge.drop_orphans(db)
+
+
+def _clear_notes(db: sqlite3.Connection, found: Dossier, eraser: Eraser) -> None:
+    """One pass over a column, however many texts there are: others wait to write meanwhile.
+
+    Events that differ by the address alone become one.
+    """
+    db.create_function("without", 1, eraser.without)
+    for table, column in sorted({(it.table, it.column) for it in found.notes}):
+        texts = [it.text for it in found.notes if (it.table, it.column) == (table, column)]
+        db.execute(
+            f"UPDATE OR REPLACE {table} SET {column} = without({column})"  # noqa: S608 - constants of ours
+            f" WHERE {column} IN (SELECT value FROM json_each(?))",
+            (json.dumps(texts),),
+        )
 
 
 def _clear_mentions(db: sqlite3.Connection, numbers: Collection[int], eraser: Eraser) -> None:

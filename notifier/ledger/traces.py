@@ -1,6 +1,7 @@
 r"""Where somebody's address stands in a text, and the text without it.
 
-An address is a whole one: `an@x.example` does not stand in `lan@x.example`. Case doesn't matter.
+An address is a whole one: `an@x.example` does not stand in `lan@x.example`, nor in
+`an@x.example.vn`; but in `an@x.example.pdf`, which is a file of theirs. Case doesn't matter.
 Contexts are looked through as what they hold, not as JSON's spelling of it, which puts letters of
 its own beside an address (`\\n`).
 """
@@ -14,6 +15,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+#: Ends of files' names that stand behind an address.
+_FILES = (
+    "pdf|docx?|xlsx?|pptx?|od[tsp]|rtf|txt|csv|json|html?|ics|vcf|eml|zip|png|jpe?g|gif|webp|svg"
+)
 #: What stands for an address that was taken out.
 GONE = "(forgotten)"
 
@@ -23,9 +28,10 @@ class Eraser:
 
     def __init__(self, addresses: Collection[str]) -> None:
         found = "|".join(re.escape(it) for it in sorted(addresses, key=len, reverse=True))
-        edge = r"[\w.!#$%&'*+/=?^`{|}~-]"
+        edge = r"[\w.!#$%&'*+=?^`{|}~-]"  # and `/`, behind which a file is named, far more often
         self._pattern = re.compile(
-            rf"(?<!{edge})(?:{found})(?![\w-]|\.[\w-])" if found else r"(?!)", re.IGNORECASE
+            rf"(?<!{edge})(?:{found})(?![\w-]|\.(?!(?:{_FILES})\b)[\w-])" if found else r"(?!)",
+            re.IGNORECASE,
         )
 
     def is_in(self, text: str) -> bool:

@@ -145,6 +145,16 @@ def test_who_is_enrolled_while_they_are_looked_up_waits_for_nothing(desk, monkey
     assert check(desk.ledger.path, now=desk.clock()).findings == ()
 
 
+def test_events_that_differ_by_their_addresses_alone_become_one(desk):
+    """Two addresses of one person; neither stays, and nothing stands in the way."""
+    for address in ("an@x.example", "lan@x.example"):
+        desk.ledger.alerts.raise_once(f"schedule {address}", "schedule", f"no file {address}.pdf")
+    desk.ledger.keeping.forget(Person(("an@x.example", "lan@x.example")))
+    assert desk.every("SELECT event, text FROM alert") == [
+        ("schedule (forgotten)", "no file (forgotten).pdf")
+    ]
+
+
 def test_an_approval_holds_for_the_others_still(desk):
     """Their own file goes; what anybody else was approved for is what it was."""
     run = desk.ledger.start_run(NewRun("grades", "1", "", "main"))
@@ -155,6 +165,8 @@ def test_an_approval_holds_for_the_others_still(desk):
         run.id, [document("file", f"data/HS{n}.pdf", b"%d" % n) for n in (1, 22)]
     )
     desk.ledger.finish_enrolment(run.id, rows=2, asks=True)
+    desk.ledger.documents.keep(run.id, [document("file", "data/P1@x.example.pdf", b"their own")])
+    desk.every("UPDATE approval SET digest = ?", desk.ledger.approvals.seal(run.id))
     desk.ledger.keeping.forget(Person(("p1@x.example",)))
     assert desk.every("SELECT name FROM run_document") == [("data/HS22.pdf",)]
     desk.ledger.approvals.approve(run.id, by="somebody@else")

@@ -14,7 +14,14 @@ def eraser():
 
 
 @pytest.mark.parametrize(
-    "text", ["an@x.example", "to <AN@X.example>, or", "a;an@x.example;b", "BÀ.TƯ@X.EXAMPLE."]
+    "text",
+    [
+        "an@x.example",
+        "to <AN@X.example>, or",
+        "a;an@x.example;b",
+        "BÀ.TƯ@X.EXAMPLE.",
+        "no file data/An@x.example.pdf.",
+    ],
 )
 def test_an_address_is_found_whatever_stands_beside_it(eraser, text):
     """In any case, in any script; nothing of it is left."""
