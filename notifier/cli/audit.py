@@ -25,6 +25,44 @@ HELP = N_(
     "Show who did what in this workspace: sent, paused, approved, purged, forgot.\n\n"
     "Entries can't be changed; addresses are not in them, but --address finds those about one."
 )
+#: What the ledger notes, in English marks.
+_WORDS: dict[str, str] = {
+    "send": N_("send"),
+    "ask": N_("ask for approval"),
+    "approve": N_("approve"),
+    "reject": N_("reject"),
+    "void": N_("approval void"),
+    "pause": N_("pause"),
+    "resume": N_("go on"),
+    "cancel": N_("cancel"),
+    "retry": N_("retry"),
+    "expire": N_("too late"),
+    "lift deadline": N_("lift the deadline"),
+    "ignore stop_if": N_("ignore stop_if"),
+    "doubt": N_("settle doubts"),
+    "schedule": N_("schedule"),
+    "unschedule": N_("schedule no more"),
+    "pause schedule": N_("pause the schedule"),
+    "resume schedule": N_("resume the schedule"),
+    "run occurrence": N_("run an occurrence"),
+    "skip occurrence": N_("skip an occurrence"),
+    "suppress": N_("suppress"),
+    "unsuppress": N_("suppress no more"),
+    "purge": N_("purge"),
+    "forget": N_("forget"),
+    "backup": N_("back up"),
+    "restore": N_("restore"),
+    "campaign": N_("campaign"),
+    "occurrence": N_("occurrence"),
+    "relay": N_("relay"),
+    "count": N_("count"),
+    "states": N_("states"),
+    "reason": N_("reason"),
+    "digest": N_("digest"),
+    "asked_by": N_("asked by"),
+    "timezone": N_("time zone"),
+    "deliveries": N_("deliveries"),
+}
 
 
 def audit(  # noqa: PLR0917 - Typer's parameters are the command's
@@ -64,15 +102,27 @@ def audit(  # noqa: PLR0917 - Typer's parameters are the command's
                     it.id,
                     spell_moment(_moment(it), session.zone),
                     it.actor,
-                    it.action,
-                    it.subject,
-                    ", ".join(f"{name} {_spell(value)}" for name, value in it.detail.items()),
+                    _word(it.action),
+                    _subject(it),
+                    ", ".join(f"{_word(k)} {_spell(value)}" for k, value in it.detail.items()),
                 )
                 for it in found
             ],
             right=(0,),
         )
         say(_("The last entry's digest: {digest}").format(digest=found[-1].digest))
+
+
+def _word(name: str) -> str:
+    """An action or a detail in the reader's language; `--json` has the ledger's own word."""
+    return _(_WORDS[name]) if name in _WORDS else name
+
+
+def _subject(entry: Entry) -> str:
+    kind, _space, number = entry.subject.partition(" ")
+    if kind == "run" and number.isdigit():
+        return _("run {run}").format(run=number)
+    return entry.subject
 
 
 def _tells_of(entry: Entry, mark: str) -> bool:

@@ -39,6 +39,8 @@ def describe(progress: Progress, *, now: float) -> str:
     if progress.waiting_until is not None:
         left = max(0.0, progress.waiting_until - now)
         return _("waiting {duration} for the next try").format(duration=spell_seconds(left))
+    if not progress.rate and progress.done >= progress.total:  # all is done: nothing moves
+        return ""
     speed = _("{rate}/s").format(rate=spell_number(progress.rate))
     if progress.seconds_left is None:
         return speed
@@ -60,11 +62,8 @@ class Lines:
         if self._shown_at is not None and now - self._shown_at < self._interval:
             return
         self._shown_at = now
-        say(
-            f"{progress.done}/{progress.total}  {counts_line(progress.counts)}  "
-            f"{describe(progress, now=now)}",
-            stderr=True,
-        )
+        counts, state = counts_line(progress.counts), describe(progress, now=now)
+        say(f"{progress.done}/{progress.total}  {counts}  {state}".rstrip(), stderr=True)
 
 
 class Bar:

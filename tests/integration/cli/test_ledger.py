@@ -152,6 +152,7 @@ def test_who_did_what_is_listed(sent, notifier, monkeypatch):
     assert notifier("audit", "--since", "2999-01-01").out.startswith("Nothing")
     assert notifier("audit", "--since", "yesterday").code == 2
     assert "digest" in notifier("audit").out
+    assert "run 1" in notifier("audit", "--run", "1").out
 
 
 def test_files_that_name_somebody_are_found(tmp_path):

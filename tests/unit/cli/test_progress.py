@@ -49,6 +49,13 @@ def test_progress_says_what_it_waits_for(changes, said):
     assert describe(_progress(**changes), now=100.0) == said
 
 
+def test_when_all_is_done_no_speed_is_shown():
+    """0/s behind the last message would look as if it had stopped."""
+    done = _progress(counts={State.ACCEPTED: 10}, rate=0.0, seconds_left=None)
+    assert not describe(done, now=100.0)
+    assert describe(_progress(rate=0.0, seconds_left=None), now=100.0) == "0/s"
+
+
 def test_programs_see_no_progress(capsys):
     """With --json nothing but the result is written."""
     with display(quiet=True) as shown:
