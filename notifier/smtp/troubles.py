@@ -13,6 +13,7 @@ from notifier.errors import (
 )
 from notifier.locale import _
 from notifier.model import Stage
+from notifier.routing import SANDBOX
 from notifier.stages import word
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ def unreachable(account: Account, detail: str) -> RelayUnreachable:
         ),
         stage=Stage.CONNECT,
         where=place(account, Stage.CONNECT),
-        next_step=_(
+        next_step=_("Start the sandbox in a second window: notifier sandbox")
+        if account.name == SANDBOX
+        else _(
             "Check host and port of [relays.{relay}] in notifier.toml, and the network or firewall."
         ).format(relay=account.name),
     )

@@ -63,3 +63,9 @@ def test_what_is_not_known_stays_as_it_is():
 def test_a_relay_that_refuses_a_good_token(provider, said, told):
     """What its administrator has to do, by what it said."""
     assert told in refusals.next_step(provider, said, "o")
+
+
+def test_the_sandbox_is_to_be_started():
+    """There is no [relays.sandbox] to look into."""
+    sandbox = Account("sandbox", "127.0.0.1", 2525)
+    assert "notifier sandbox" in troubles.unreachable(sandbox, "Connection refused").next_step
