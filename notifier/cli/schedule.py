@@ -34,6 +34,11 @@ _REMOVE_HELP = N_("Plan nothing more of a campaign; runs that have begun go on."
 _PAUSE_HELP = N_("Start nothing of a campaign until `notifier schedule resume`.")
 _RESUME_HELP = N_("Go on planning a campaign; what would have come meanwhile never comes.")
 _RUN_HELP = N_("Have an occurrence run that was missed, skipped or failed.")
+_MISSED = {
+    "ask": N_("you are asked: notifier schedule list"),
+    "run": N_("it is sent late"),
+    "skip": N_("it is let go"),
+}
 _SKIP_HELP = N_("Let an occurrence go that was missed or failed.")
 
 _OCCURRENCE: Any = typer.Argument(
@@ -120,7 +125,7 @@ def _tell_plan(plan: Plan, now: float, *, is_served: bool) -> None:
             (_("when"), spell(plan.schedule)),
             (_("next"), ", ".join(moments(plan, now))),
             (_("zone"), str(plan.zone)),
-            (_("if it is missed"), plan.missed),
+            (_("if it is missed"), f"{plan.missed} ({_(_MISSED[plan.missed])})"),
         ]
     )
     if not is_served:
