@@ -95,6 +95,11 @@ class CompiledCampaign:
         return self._press.sources.texts
 
     @property
+    def blanks(self) -> int:
+        """How often a cell without a value was printed so far."""
+        return self._press.formats.blanks
+
+    @property
     def signature_bytes(self) -> int:
         """What signatures add to a message, at most."""
         return self._assembler.signature_bytes

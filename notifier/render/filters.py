@@ -96,8 +96,10 @@ class Formats:
         self._moment = lru_cache(REMEMBERED)(self._make_moment)
         self._numeral = lru_cache(REMEMBERED)(self._make_numeral)
         self._pattern = lru_cache(256)(self._find_pattern)
+        #: Cells without a value that were printed so far.
+        self.blanks = 0
         self._plain: dict[type, Callable[[Any], str]] = {
-            type(None): lambda _value: "",
+            type(None): self._print_blank,
             float: lru_cache(REMEMBERED)(self._make_plain_float),
             bool: self._no_yes.__getitem__,
             date: lambda value: self._moment("date", value, "short"),
@@ -126,6 +128,10 @@ class Formats:
         """How a value prints that no filter was asked for (Jinja's `finalize`)."""
         make = self._plain.get(type(value))
         return value if make is None else make(value)
+
+    def _print_blank(self, _value: None) -> str:
+        self.blanks += 1
+        return ""
 
     # --- dates -------------------------------------------------------------------------------
 

@@ -58,6 +58,7 @@ class Press:
     def __init__(self, root: Path, formats: Formats, budget: Budget) -> None:
         self.sources = Sources(root)
         self.budget = budget
+        self.formats = formats
         self.html = Sandbox(budget, formats, html=True)
         self.text = Sandbox(budget, formats, html=False, files=self.html.files)
 

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 #: Gmail cuts what is longer and shows a link instead.
 CLIPPED_BYTES = 102_000
 _LONG_SUBJECT = 200
+#: Share of recipients up to which blank cells are taken for forgotten ones.
+_FEW = 0.2
+#: Recipients with blank cells who are named, and columns of each.
+_MOST_GAPS = 200
+_MOST_COLUMNS = 5
 #: Addresses that a mail program opens.
 _OPENED = re.compile(r"(?:https?://[^\s/?#]|mailto:.|tel:.|sms:.|cid:.|#.)", re.IGNORECASE)
 _RUNS = re.compile(r"\s*(?:javascript|vbscript|data|file):", re.IGNORECASE)
@@ -93,9 +98,12 @@ def inspect(
     """The problems of all recipients' messages, as they are met; makes each message once.
 
     Where a name is missing from a template, all that are missing are told. `carriers`: the relays
-    that a message may go through, one of which has to take it. `largest` is kept up.
+    that a message may go through, one of which has to take it. `largest` is kept up. Blank cells
+    that are printed come last: only where few have them is it likely that somebody forgot.
     """
+    gaps = _Gaps()
     for recipient in recipients:
+        before = compiled.blanks
         try:
             message, findings = _examine(compiled, recipient)
             size = message.size + compiled.signature_bytes
@@ -104,6 +112,7 @@ def inspect(
             for error in _all_of(compiled, recipient, exc):
                 yield _from_error(error, recipient)
             continue
+        gaps.add(recipient, is_blank=compiled.blanks > before)
         if largest is not None and size > largest.bytes:
             largest.bytes, largest.recipient_key = size, recipient.key
             largest.line = recipient.line
@@ -118,6 +127,43 @@ def inspect(
                 file=file,
                 template_line=line,
                 next_step=finding.next_step,
+            )
+    yield from gaps.problems()
+
+
+class _Gaps:
+    """Whose message prints a cell that is blank; a mark that was forgotten looks like that."""
+
+    def __init__(self) -> None:
+        self._count = self._blank = 0
+        self._first: list[Recipient] = []
+
+    def add(self, recipient: Recipient, *, is_blank: bool) -> None:
+        """The next one."""
+        self._count += 1
+        if is_blank:
+            self._blank += 1
+            if len(self._first) < _MOST_GAPS:
+                self._first.append(recipient)
+
+    def problems(self) -> Iterator[Problem]:
+        """A warning for each, where they are the exception."""
+        if self._blank > 1 and self._blank > self._count * _FEW:
+            return
+        for recipient in self._first:
+            blank = [name for name, value in recipient.row.items() if value is None]
+            yield Problem(
+                severity="warning",
+                kind="blank_cell",
+                message=_(
+                    "A cell that the message prints is blank. Blank in this row: {columns}."
+                ).format(columns=", ".join(blank[:_MOST_COLUMNS])),
+                recipient_key=recipient.key,
+                line=recipient.line,
+                next_step=_(
+                    "Fill it in, or have the template say what stands there instead: "
+                    "row['Mark'] or '-'."
+                ),
             )
 
 

@@ -231,3 +231,16 @@ def test_an_empty_file_is_told(workspace):
     ((kind, severity, told),) = look(compiled)
     assert (kind, severity) == ("empty_attachment", "warning")
     assert "a.pdf" in told
+
+
+def test_a_blank_cell_that_few_have_is_told(workspace):
+    """One mark is missing among many: who, and which; a column that is mostly blank is no slip."""
+    compiled = workspace.compile(
+        {"grades/body.html": "<p>x {{ row['v'] }}{{ row['w'] or '-' }}</p>"}
+    )
+    rows = [{"v": "8", "w": None} for _number in range(9)]
+    (found,) = problems(compiled, *rows[:4], {"v": None, "w": None}, *rows[4:])
+    assert (found.severity, found.kind, found.line) == ("warning", "blank_cell", 9)
+    assert "v" in found.message
+    assert problems(compiled, *rows) == []
+    assert problems(compiled, *[{"v": None, "w": "x"}] * 3, *rows[:4]) == []
