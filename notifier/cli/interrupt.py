@@ -83,7 +83,10 @@ def stop_on_interrupt(stop: asyncio.Event) -> Iterator[Interruption]:
         interruption.set()
         stop.set()
         timers.append(loop.call_later(GRACE, lose_patience))
-        _say(_("Stopping: what is on the wire is being finished. Ctrl-C again stops at once."))
+        # Said after this: what comes while uvloop is in here is lost, and somebody who reads it may
+        # be quick.
+        text = _("Stopping: what is on the wire is being finished. Ctrl-C again stops at once.")
+        loop.call_soon(_say, text)
 
     restore = [_listen(loop, number, on_signal) for number in _signals()]
     try:
