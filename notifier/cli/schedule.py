@@ -181,10 +181,7 @@ def pause(
     ctx: typer.Context, campaign: str = options.CAMPAIGN, as_json: bool = options.JSON
 ) -> None:
     """Pause the campaign's schedule."""
-    session = session_of(ctx)
-    name = _name(session, campaign)
-    with session.ledger() as ledger:
-        _require(name, is_there=ledger.schedules.set_paused(name, is_paused=True))
+    name = _set_paused(ctx, campaign, is_paused=True)
     _tell_done(name, _("Nothing of {campaign} is started for now."), "paused", as_json=as_json)
 
 
@@ -192,11 +189,16 @@ def resume(
     ctx: typer.Context, campaign: str = options.CAMPAIGN, as_json: bool = options.JSON
 ) -> None:
     """Go on with the campaign's schedule."""
+    name = _set_paused(ctx, campaign, is_paused=False)
+    _tell_done(name, _("{campaign} is planned again."), "resumed", as_json=as_json)
+
+
+def _set_paused(ctx: typer.Context, campaign: str, *, is_paused: bool) -> str:
     session = session_of(ctx)
     name = _name(session, campaign)
     with session.ledger() as ledger:
-        _require(name, is_there=ledger.schedules.set_paused(name, is_paused=False))
-    _tell_done(name, _("{campaign} is planned again."), "resumed", as_json=as_json)
+        _require(name, is_there=ledger.schedules.set_paused(name, is_paused=is_paused))
+    return name
 
 
 def run_occurrence(

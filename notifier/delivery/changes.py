@@ -25,6 +25,7 @@ the correction.
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -156,7 +157,7 @@ def _row(recipient: Recipient, number: int) -> dict[str, Value]:
     return dict(recipient.rows[number]) if number < len(recipient.rows) else {}
 
 
-class Choice:
+class Choice(ABC):
     """Whom a run is meant for: ask `takes` about each recipient in turn, then look at the rest."""
 
     def __init__(self, what: str) -> None:
@@ -185,9 +186,9 @@ class Choice:
     #: Findings that are mailed.
     mailed: frozenset[Finding] = frozenset()
 
+    @abstractmethod
     def find(self, recipient: Recipient) -> Concerned:
         """What is to be said of the recipient."""
-        raise NotImplementedError
 
 
 class Corrections(Choice):

@@ -16,28 +16,12 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 
 from notifier.locale import _
+from notifier.smtp.token_server import NoRedirects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from email.message import Message
-    from typing import IO
 
 _OK = range(200, 300)
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect is an answer like any other."""
-
-    def redirect_request(  # noqa: PLR0917 - the signature is urllib's
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: Message[str, str],
-        newurl: str,
-    ) -> None:
-        """Follow nothing."""
 
 
 def post(url: str, body: Mapping[str, Any], *, secret: str, seconds: float) -> str:
@@ -66,7 +50,7 @@ def post(url: str, body: Mapping[str, Any], *, secret: str, seconds: float) -> s
 
 
 def _ask(request: urllib.request.Request, seconds: float) -> str:
-    opener = urllib.request.build_opener(_NoRedirects)
+    opener = urllib.request.build_opener(NoRedirects)
     try:
         with opener.open(request, timeout=seconds) as answer:
             status = answer.status

@@ -14,7 +14,7 @@ from notifier.ledger.scope import Scope
 from notifier.locale import N_, _, ngettext
 from notifier.model import State
 from notifier.report.advice import advise
-from notifier.report.figures import moment
+from notifier.report.asked import asked, lead
 from notifier.report.tables import Column, Kind, Paper, Table, note_purged
 from notifier.report.words import run_word, state_word
 
@@ -71,7 +71,7 @@ def paper(reader: Reader, scope: Scope, by: str, zone: ZoneInfo) -> Paper:
     told = lead(scope, zone)
     if scope.run_id is not None and (note := note_left_out(reader, scope.run_id)):
         told = f"{told} {note}"
-    return Paper(title=title, lead=told, tables=tables, asked=_asked(scope, by))
+    return Paper(title=title, lead=told, tables=tables, asked=asked(scope, by))
 
 
 def note_left_out(reader: Reader, run_id: int) -> str:
@@ -92,37 +92,6 @@ def note_left_out(reader: Reader, run_id: int) -> str:
     if whole is None:
         return note
     return f"{note} " + _("The run for everybody before it: {run}.").format(run=whole)
-
-
-def lead(scope: Scope, zone: ZoneInfo) -> str:
-    """What the figures are about, in a sentence."""
-    about = _("All runs")
-    if scope.campaign is not None:
-        about = _("Campaign {campaign}").format(campaign=scope.campaign)
-    if scope.run_id is not None:
-        about = _("Run {run}").format(run=scope.run_id)
-    if scope.since is not None:
-        about = _("{runs}, since {day}").format(runs=about, day=_date(scope.since, zone))
-    if scope.until is not None:
-        about = _("{runs}, before {day}").format(runs=about, day=_date(scope.until, zone))
-    return f"{about}."
-
-
-def _date(at: float, zone: ZoneInfo) -> str:
-    return moment(datetime.fromtimestamp(at, UTC), zone)
-
-
-def _asked(scope: Scope, by: str) -> dict[str, object]:
-    def iso(at: float | None) -> str | None:
-        return datetime.fromtimestamp(at, UTC).isoformat() if at is not None else None
-
-    return {
-        "by": by,
-        "run": scope.run_id,
-        "campaign": scope.campaign,
-        "since": iso(scope.since),
-        "until": iso(scope.until),
-    }
 
 
 def _line(text: str) -> str:

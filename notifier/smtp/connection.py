@@ -15,7 +15,6 @@ message that was in it; nothing is called after that.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ipaddress
 import re
 import socket
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from notifier.model import Stage
 from notifier.smtp import troubles
+from notifier.smtp.links import Links
 from notifier.smtp.tls import channel_binding, translate
 from notifier.smtp.transitions import Awaited, Decided, Failed, Phase, Signal
 
@@ -62,37 +62,6 @@ class Listener(Protocol):
 
     def ended(self, error: RelayError | None, fates: Sequence[Submission]) -> None:
         """The connection is over (None: after QUIT); `fates` of the messages, the oldest first."""
-
-
-class Links:
-    """Connections whose sockets are open."""
-
-    def __init__(self) -> None:
-        self._open: set[Connection] = set()
-        self._gone = asyncio.Event()
-        self._gone.set()
-
-    def add(self, connection: Connection) -> None:
-        """Its socket is open."""
-        self._open.add(connection)
-        self._gone.clear()
-
-    def discard(self, connection: Connection) -> None:
-        """Its socket is closed."""
-        self._open.discard(connection)
-        if not self._open:
-            self._gone.set()
-
-    async def gone(self, seconds: float) -> None:
-        """Until none is left, or for so long."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._gone.wait()
-
-    def hang_up(self) -> None:
-        """Close what is left without more ado."""
-        for connection in tuple(self._open):
-            connection.hang_up()
 
 
 class Connection(asyncio.Protocol):

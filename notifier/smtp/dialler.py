@@ -15,8 +15,9 @@ from notifier.errors import RelayError
 from notifier.model import Stage
 from notifier.smtp import troubles
 from notifier.smtp.account import Account
-from notifier.smtp.connection import Connection, Links
+from notifier.smtp.connection import Connection
 from notifier.smtp.ladder import Ladder
+from notifier.smtp.links import Links
 from notifier.smtp.oauth import TokenKeeper
 from notifier.smtp.protocol import Session
 from notifier.smtp.tls import make_context, translate

@@ -31,7 +31,7 @@ class UnreachableError(Exception):
     """No answer; its text is the system's reason. Stays within the room."""
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
+class NoRedirects(urllib.request.HTTPRedirectHandler):
     """A redirect would take the secret somewhere else."""
 
     def redirect_request(  # noqa: PLR0917 - the signature is urllib's
@@ -57,7 +57,7 @@ def post(url: str, form: str, seconds: float) -> Answer:
         headers={"Accept": "application/json", "User-Agent": "notifier"},
         method="POST",
     )
-    opener = urllib.request.build_opener(_NoRedirects)
+    opener = urllib.request.build_opener(NoRedirects)
     try:
         try:
             answer = opener.open(request, timeout=seconds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from notifier.smtp.connection import Links
+from notifier.smtp.links import Links
 
 
 class Link:
